@@ -1,0 +1,67 @@
+# The commands of this repository. `make` alone lists them.
+#
+# They want a Rust toolchain (the version in rust-toolchain.toml), a C linker, which that needs itself, and make.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One debug profile and one selection of packages for all of them, so that each finds built what the others built.
+CARGO ?= cargo
+BUILD := $(CARGO) build --workspace --bins
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+POD := $(TARGET)/debug/pod
+# Runners swallow what a test says that passes: skipped tests write their reasons here.
+SKIPPED := $(abspath $(TARGET))/skipped-tests.txt
+PROFILE := $(if $(CI),ci,default)
+
+.PHONY: help build demo up test bench check conformance
+
+help: ## Lists these commands.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+build: ## Builds all binaries, unoptimised.
+	@echo "Building the binaries and the crates they use with the dev profile; the first time takes a few minutes."
+	@$(BUILD)
+
+demo: build ## Runs the pod on localhost, shows an agent's request answered and a failover, and ends by itself.
+	@$(POD) demo
+
+up: build ## Leaves the pod running on localhost, in the foreground, until Ctrl-C.
+	@$(POD) up
+
+test: build ## Runs all tests, with cargo-nextest where it is installed, else with cargo test.
+	@rm -f '$(SKIPPED)'
+	@export SKIPPED_TESTS='$(SKIPPED)'; \
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --workspace --profile $(PROFILE); \
+		echo "The examples in the documentation:"; \
+		$(CARGO) test --workspace --doc; \
+	else \
+		echo "cargo-nextest is not installed; cargo test runs them as well."; \
+		$(CARGO) test --workspace --no-fail-fast; \
+	fi
+	@if [ -s '$(SKIPPED)' ]; then echo "Not run here:"; cat '$(SKIPPED)'; fi
+
+bench: ## Measures the ambassador beside its upstream and nginx (optimised build: takes a while).
+	@echo "Building with the release profile, which takes several minutes the first time."
+	@$(CARGO) build --release -p ambassador --bins
+	@$(CARGO) run --release -p bench
+
+check: ## Formatting, lints, and what may come in from outside (cargo-deny, where it is installed).
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny check bans licenses sources; \
+		if $(CARGO) deny fetch db >/dev/null 2>&1; then \
+			$(CARGO) deny check advisories; \
+		else \
+			echo "The advisory database cannot be fetched from here: advisories were not checked."; \
+		fi; \
+	else \
+		echo "cargo-deny is not installed (cargo install --locked cargo-deny): what comes in from outside was not checked."; \
+		[ "$${REQUIRE_ALL:-}" != 1 ]; \
+	fi
+
+conformance: build ## Real clients against the ambassador, where ../shared/conformance is (installs Python packages into target).
+	@tests/conformance.sh

@@ -1,0 +1,118 @@
+//! The two variables of the pod pattern, and a key each, to settings.
+
+use std::path::Path;
+
+use ambassador_core::{
+    provider::{self, Provider},
+    route::{Router, Rules},
+    timeouts::Timeouts,
+};
+use chassis::{
+    config::{Environment, Problems},
+    secret::{self, Secret},
+};
+
+use crate::{
+    FILE_VARIABLE,
+    resolve::{base_url, check_keys, is_name, routed},
+    settings::{Limits, Listen, Settings, Upstream},
+};
+
+/// The settings of an environment that names no file.
+pub(crate) fn settings(environment: &Environment) -> Result<Settings, Problems> {
+    let mut problems = Problems::default();
+    let names = names(environment, &mut problems);
+    let mut upstreams = Vec::with_capacity(names.len());
+    let mut routed_upstreams = Vec::with_capacity(names.len());
+    for name in names {
+        if let Some(upstream) = upstream(&name, environment, &mut problems) {
+            let model = environment.get(&variable(&name, "MODEL")).map(str::to_owned);
+            routed_upstreams.push(routed(&upstream, model));
+            upstreams.push(upstream);
+        }
+    }
+    let listen = Listen::from(environment, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let router = Router::new(routed_upstreams, Rules::Families, Timeouts::default());
+    Ok(Settings { listen, upstreams, router, limits: Limits::default(), prices: Default::default() })
+}
+
+/// The providers by name: the primary, then the fallbacks.
+fn names(environment: &Environment, problems: &mut Problems) -> Vec<String> {
+    let Some(primary) = environment.get("PRIMARY_PROVIDER") else {
+        problems.push_hint(
+            "PRIMARY_PROVIDER",
+            "is not set",
+            format!("set PRIMARY_PROVIDER=anthropic and ANTHROPIC_API_KEY, say, or name a file in {FILE_VARIABLE}"),
+        );
+        return Vec::new();
+    };
+    let fallbacks = environment.get("FALLBACK_PROVIDER").unwrap_or_default();
+    let mut names: Vec<String> = Vec::new();
+    let all = std::iter::once(("PRIMARY_PROVIDER", primary))
+        .chain(fallbacks.split(',').map(|name| ("FALLBACK_PROVIDER", name)));
+    for (source, name) in all {
+        let name = name.trim().to_ascii_lowercase();
+        if name.is_empty() {
+            continue;
+        }
+        if !is_name(&name) {
+            problems.push(source, format!("`{name}` is no provider's name: letters, digits, `-` and `_` make one"));
+        } else if names.contains(&name) {
+            problems.push(source, format!("names `{name}` a second time"));
+        } else {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn upstream(name: &str, environment: &Environment, problems: &mut Problems) -> Option<Upstream> {
+    let kind = provider::by_kind(name).or_else(|| provider::by_kind("openai-compatible"))?;
+    let url_variable = variable(name, "BASE_URL");
+    let address = match (environment.get(&url_variable), kind.base_url()) {
+        (Some(url), _) => base_url(kind, url, &url_variable, problems),
+        (None, Some(url)) => Some(url.to_owned()),
+        (None, None) => {
+            problems.push_hint(
+                &url_variable,
+                format!("is not set, and `{name}` is no vendor that is known by name (those are: openai, anthropic)"),
+                format!("set {url_variable} to where it serves OpenAI's API, as http://vllm.inference:8000/v1"),
+            );
+            None
+        }
+    };
+    let keys = keys(name, kind, environment, problems);
+    Some(Upstream { name: name.to_owned(), provider: kind, base_url: address?, keys, stream_usage: true })
+}
+
+fn keys(name: &str, kind: &dyn Provider, environment: &Environment, problems: &mut Problems) -> Vec<Secret> {
+    let (key_variable, file_variable) = (variable(name, "API_KEY"), variable(name, "API_KEY_FILE"));
+    let mut keys = environment.get(&key_variable).map(key_list).unwrap_or_default();
+    if let Some(path) = environment.get(&file_variable) {
+        match secret::read_keys(Path::new(path)) {
+            Ok(more) => keys.extend(more),
+            Err(error) => problems.push(&file_variable, error.to_string()),
+        }
+    } else if keys.is_empty() && kind.base_url().is_some() {
+        problems.push_hint(
+            &key_variable,
+            "is not set",
+            format!("set {key_variable}, or {file_variable} to a file or a directory of files with keys"),
+        );
+    }
+    check_keys(kind, &keys, &key_variable, problems);
+    keys
+}
+
+/// The variable that says `what` of the provider `name`: `my-vllm` and `BASE_URL` make `MY_VLLM_BASE_URL`.
+pub(crate) fn variable(name: &str, what: &str) -> String {
+    format!("{}_{what}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Keys separated by commas.
+pub(crate) fn key_list(text: &str) -> Vec<Secret> {
+    text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(|key| Secret::new(key.to_owned())).collect()
+}

@@ -1,0 +1,321 @@
+//! The file to settings: what its shape alone cannot say.
+
+use std::{collections::BTreeMap, path::Path};
+
+use ambassador_core::{
+    catalog, provider,
+    route::{self, Router, Rules},
+    timeouts,
+};
+use chassis::{
+    config::{Environment, Problems},
+    secret::{self, Secret},
+    units::Span,
+};
+use http::Uri;
+
+use crate::{
+    FILE_VARIABLE,
+    environment::{key_list, variable},
+    file,
+    settings::{Limits, Listen, Settings, Upstream},
+};
+
+/// The settings of a file. `None` where a problem leaves nothing to build on; every problem is in `problems`.
+pub(crate) fn settings(file: &file::File, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
+    refuse_two_sources(file, environment, problems);
+    let upstreams: Vec<Upstream> =
+        file.providers.iter().filter_map(|(name, provider)| upstream(name, provider, environment, problems)).collect();
+    if file.providers.is_empty() && !problems.pruned("providers") {
+        problems.push("providers", "names no provider");
+    }
+    if file.routes.is_empty() && !problems.pruned("routes") {
+        problems.push_hint(
+            "routes",
+            "has no route, so that every model would be unknown",
+            "a route with model: \"*\" takes every model",
+        );
+    }
+    let known: Vec<route::Upstream> = upstreams.iter().map(|upstream| routed(upstream, None)).collect();
+    let routes = routes(file, &known, problems);
+    let default = own_timeouts(&file.timeouts, "timeouts", problems);
+    let limits = limits(&file.limits, problems);
+    let prices = prices(&file.prices, problems);
+    let listen = Listen::from(environment, problems);
+    let router = Router::new(known, Rules::Table(routes), default);
+    problems.is_empty().then_some(Settings { listen, upstreams, router, limits, prices })
+}
+
+/// The router's view of a provider.
+pub(crate) fn routed(upstream: &Upstream, model: Option<String>) -> route::Upstream {
+    route::Upstream { name: upstream.name.clone(), provider: upstream.provider, model }
+}
+
+/// With a file, the variables that would configure providers would be ignored in silence. Better to say so.
+fn refuse_two_sources(file: &file::File, environment: &Environment, problems: &mut Problems) {
+    let of_providers =
+        file.providers.keys().flat_map(|name| ["BASE_URL", "MODEL", "API_KEY_FILE"].map(|what| variable(name, what)));
+    let names = ["PRIMARY_PROVIDER", "FALLBACK_PROVIDER"].map(str::to_owned).into_iter().chain(of_providers);
+    for name in names.filter(|name| environment.get(name).is_some()) {
+        problems.push_hint(
+            &name,
+            format!(
+                "is set beside {FILE_VARIABLE}: the providers are configured by the file or by variables, not both"
+            ),
+            format!("unset {name}, or unset {FILE_VARIABLE}"),
+        );
+    }
+}
+
+fn upstream(
+    name: &str,
+    provider: &file::Provider,
+    environment: &Environment,
+    problems: &mut Problems,
+) -> Option<Upstream> {
+    let path = format!("providers.{name}");
+    if !is_name(name) {
+        problems.push(&path, "a provider's name is made of lower-case letters, digits, `-` and `_`");
+    }
+    let kind = provider::by_kind(provider.kind.name())?;
+    let place = format!("{path}.base_url");
+    let base_url = match (&provider.base_url, kind.base_url()) {
+        (Some(url), _) => base_url(kind, url, &place, problems),
+        (None, Some(url)) => Some(url.to_owned()),
+        (None, None) if problems.pruned(&place) => None,
+        (None, None) => {
+            problems.push_hint(
+                &place,
+                "is missing: this kind has no address of its own",
+                "write, for instance, base_url: http://vllm.inference:8000/v1",
+            );
+            None
+        }
+    };
+    let keys: Vec<Secret> = provider
+        .keys
+        .iter()
+        .enumerate()
+        .flat_map(|(i, key)| keys(key, &format!("{path}.keys[{i}]"), environment, problems))
+        .collect();
+    if provider.keys.is_empty() && kind.base_url().is_some() && !problems.pruned(&format!("{path}.keys")) {
+        problems.push_hint(
+            format!("{path}.keys"),
+            "names no key",
+            format!("write, for instance, keys: [ {{ env: {} }} ]", variable(name, "API_KEY")),
+        );
+    }
+    check_keys(kind, &keys, &format!("{path}.keys"), problems);
+    let stream_usage = provider.stream_usage.unwrap_or(true);
+    // A provider with a problem still stands for its name, so that routes to it are not called unknown as well.
+    let base_url = base_url.unwrap_or_default();
+    Some(Upstream { name: name.to_owned(), provider: kind, base_url, keys, stream_usage })
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+}
+
+/// A key that no header can carry (a line break in the middle, say) would fail every request; it is found here.
+pub(crate) fn check_keys(kind: &dyn provider::Provider, keys: &[Secret], place: &str, problems: &mut Problems) {
+    for key in keys {
+        if kind.headers(Some(key.expose())).is_err() {
+            problems.push(
+                place,
+                format!("the key with fingerprint {} has characters that no header can carry", key.fingerprint()),
+            );
+        }
+    }
+}
+
+/// Checks an address and cuts the slash at its end.
+pub(crate) fn base_url(
+    kind: &dyn provider::Provider,
+    url: &str,
+    place: &str,
+    problems: &mut Problems,
+) -> Option<String> {
+    let parsed = url.parse::<Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()
+    });
+    let Some(uri) = parsed else {
+        problems.push_hint(place, "is not an http(s) URL", "write, for instance, http://vllm.inference:8000/v1");
+        return None;
+    };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        problems.push_hint(place, "has credentials in it", "keys go where keys are configured");
+        return None;
+    }
+    let url = url.trim_end_matches('/');
+    if kind.kind() == "anthropic" && url.ends_with("/v1") {
+        problems.push_hint(place, "ends in /v1, which the kind anthropic adds by itself", "cut /v1 off");
+        return None;
+    }
+    Some(url.to_owned())
+}
+
+fn keys(key: &file::Key, place: &str, environment: &Environment, problems: &mut Problems) -> Vec<Secret> {
+    match (&key.file, &key.env) {
+        (Some(file), None) => match secret::read_keys(Path::new(file)) {
+            Ok(keys) => return keys,
+            Err(error) => problems.push(format!("{place}.file"), error.to_string()),
+        },
+        (None, Some(name)) => match environment.get(name).map(key_list) {
+            Some(keys) if !keys.is_empty() => return keys,
+            _ => problems.push(format!("{place}.env"), format!("the environment variable {name} is not set")),
+        },
+        _ if problems.pruned(&format!("{place}.file")) || problems.pruned(&format!("{place}.env")) => {}
+        _ => problems.push(place, "must name exactly one of `file` and `env`"),
+    }
+    Vec::new()
+}
+
+fn routes(file: &file::File, known: &[route::Upstream], problems: &mut Problems) -> Vec<route::Route> {
+    let mut routes: Vec<route::Route> = Vec::with_capacity(file.routes.len());
+    for (i, route) in file.routes.iter().enumerate() {
+        let place = format!("routes[{i}]");
+        if route.model.is_empty() || route.model.trim_end_matches('*').contains('*') || route.model.ends_with("**") {
+            problems.push(format!("{place}.model"), "must be a model's name, or a prefix that ends in one `*`");
+        }
+        if routes.iter().any(|other| other.model == route.model) {
+            problems.push(format!("{place}.model"), "an earlier route has the same model; only one can hold");
+        }
+        let tiers = tiers(route, &place, file, known, problems);
+        let timeouts = own_timeouts(&route.timeouts, &format!("{place}.timeouts"), problems);
+        routes.push(route::Route { model: route.model.clone(), tiers, timeouts });
+    }
+    routes
+}
+
+fn tiers(
+    route: &file::Route,
+    place: &str,
+    file: &file::File,
+    known: &[route::Upstream],
+    problems: &mut Problems,
+) -> Vec<Vec<route::Target>> {
+    match (&route.targets, &route.tiers) {
+        (Some(targets), None) => {
+            if targets.is_empty() && !problems.pruned(&format!("{place}.targets")) {
+                problems.push(format!("{place}.targets"), "names no target");
+            }
+            let mut tiers = Vec::with_capacity(targets.len());
+            for (i, target) in targets.iter().enumerate() {
+                let place = format!("{place}.targets[{i}]");
+                if target.weight.is_some() {
+                    problems.push_hint(
+                        format!("{place}.weight"),
+                        "has no meaning here: targets are tried in their order",
+                        "to share load, put them into one tier: tiers: [ [ {...}, {...} ] ]",
+                    );
+                }
+                tiers.push(self::target(target, &place, file, known, problems).into_iter().collect());
+            }
+            tiers
+        }
+        (None, Some(tiers)) => {
+            if tiers.is_empty() && !problems.pruned(&format!("{place}.tiers")) {
+                problems.push(format!("{place}.tiers"), "names no tier");
+            }
+            let mut resolved = Vec::with_capacity(tiers.len());
+            for (i, tier) in tiers.iter().enumerate() {
+                let place = format!("{place}.tiers[{i}]");
+                if tier.is_empty() && !problems.pruned(&place) {
+                    problems.push(&place, "names no target");
+                }
+                if !tier.is_empty() && tier.iter().all(|target| target.weight == Some(0.0)) {
+                    problems.push(&place, "has no target with a weight above 0");
+                }
+                let targets = tier.iter().enumerate();
+                let targets = targets
+                    .filter_map(|(j, target)| self::target(target, &format!("{place}[{j}]"), file, known, problems));
+                resolved.push(targets.collect());
+            }
+            resolved
+        }
+        _ if problems.pruned(&format!("{place}.targets")) || problems.pruned(&format!("{place}.tiers")) => Vec::new(),
+        _ => {
+            problems.push(place, "must have exactly one of `targets` and `tiers`");
+            Vec::new()
+        }
+    }
+}
+
+fn target(
+    target: &file::Target,
+    place: &str,
+    file: &file::File,
+    known: &[route::Upstream],
+    problems: &mut Problems,
+) -> Option<route::Target> {
+    let weight = target.weight.unwrap_or(1.0);
+    if !weight.is_finite() || weight < 0.0 {
+        problems.push(format!("{place}.weight"), "must be a number of 0 or more");
+    }
+    if target.model.as_deref() == Some("") {
+        problems.push(format!("{place}.model"), "must not be empty; without it the request's model is sent");
+    }
+    let timeouts = own_timeouts(&target.timeouts, &format!("{place}.timeouts"), problems);
+    let Some(upstream) = known.iter().position(|upstream| upstream.name == target.provider) else {
+        if !problems.pruned(&format!("providers.{}", target.provider)) {
+            let names: Vec<&str> = file.providers.keys().map(String::as_str).collect();
+            problems.push_hint(
+                format!("{place}.provider"),
+                format!("`{}` is no provider of this file", target.provider),
+                format!("the providers are: {}", names.join(", ")),
+            );
+        }
+        return None;
+    };
+    Some(route::Target { upstream, model: target.model.clone(), weight, timeouts })
+}
+
+fn own_timeouts(given: &file::Timeouts, place: &str, problems: &mut Problems) -> timeouts::Timeouts {
+    let mut read = |name: &str, span: Option<Span>| {
+        let duration = span.map(std::time::Duration::from)?;
+        if duration.is_zero() {
+            problems.push(format!("{place}.{name}"), "must be longer than 0");
+        }
+        Some(duration)
+    };
+    timeouts::Timeouts {
+        connect: read("connect", given.connect),
+        headers: read("headers", given.headers),
+        first_content: read("first_content", given.first_content),
+        idle: read("idle", given.idle),
+        total: read("total", given.total),
+    }
+}
+
+fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
+    let default = Limits::default();
+    let limits = Limits {
+        max_body: given.max_body.map_or(default.max_body, |size| size.as_usize()),
+        max_answer: given.max_answer.map_or(default.max_answer, |size| size.as_usize()),
+        max_in_flight: given.max_in_flight.unwrap_or(default.max_in_flight),
+        attempts: given.attempts.unwrap_or(default.attempts),
+    };
+    let zeros = [
+        ("max_body", limits.max_body == 0),
+        ("max_answer", limits.max_answer == 0),
+        ("max_in_flight", limits.max_in_flight == 0),
+        ("attempts", limits.attempts == 0),
+    ];
+    for (name, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
+        problems.push(format!("limits.{name}"), "must be above 0: nothing could be served");
+    }
+    limits
+}
+
+fn prices(given: &BTreeMap<String, file::Price>, problems: &mut Problems) -> BTreeMap<String, catalog::Price> {
+    let mut prices = BTreeMap::new();
+    for (model, price) in given {
+        let price =
+            catalog::Price { input: price.input, cached: price.cached.unwrap_or(price.input), output: price.output };
+        if [price.input, price.cached, price.output].iter().any(|dollars| !dollars.is_finite() || *dollars < 0.0) {
+            problems.push(format!("prices.{model}"), "a price is a number of 0 or more");
+        }
+        prices.insert(model.clone(), price);
+    }
+    prices
+}

@@ -1,0 +1,3 @@
+//! What clients speak to us. A dialect decodes requests and encodes answers, events and errors.
+
+pub mod openai;

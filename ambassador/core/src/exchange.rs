@@ -1,0 +1,109 @@
+//! One exchange with one provider: what is sent, and what its answer means to the caller.
+//!
+//! Passthrough where both sides speak the same dialect, translation through [`crate::chat`] where they do not. This is
+//! the only place that knows both a provider and a dialect.
+
+use bytes::Bytes;
+
+use crate::{
+    chat,
+    dialect::openai::{self, Ask, Encoder, Invalid},
+    provider::{Inexpressible, Malformed, Operation, Provider, Refusal},
+    relay::{Passthrough, Relay, Translated},
+    wire::{openai::Passing, reason::reason},
+};
+
+/// A request, ready for one provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// What to send.
+    pub body: Bytes,
+    /// Names of the caller's fields that the provider cannot take, or took only changed.
+    pub dropped: Vec<&'static str>,
+}
+
+/// Why a request cannot go to a provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotPrepare {
+    /// It makes no sense in its own dialect.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It asks for what this provider cannot do.
+    #[error(transparent)]
+    Inexpressible(#[from] Inexpressible),
+}
+
+/// The request for `provider`, which is asked for `model`. With `stream_usage` a stream is asked to tell its usage.
+///
+/// # Errors
+/// When the provider's dialect cannot say it.
+pub fn prepare(
+    provider: &dyn Provider,
+    ask: &Ask<'_>,
+    model: &str,
+    stream_usage: bool,
+) -> Result<Prepared, CannotPrepare> {
+    match provider.translator() {
+        None => {
+            let body = provider.adapt(ask.operation, &ask.envelope, model, stream_usage);
+            Ok(Prepared { body, dropped: Vec::new() })
+        }
+        Some(translator) => {
+            let encoded = translator.encode(&openai::chat(&ask.envelope)?, model)?;
+            Ok(Prepared { body: encoded.body, dropped: encoded.dropped })
+        }
+    }
+}
+
+/// A whole answer, in the caller's dialect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The JSON.
+    pub body: Bytes,
+    /// The model that answered, as the provider names it.
+    pub model: Option<String>,
+    /// What it cost; `None` where the provider did not say.
+    pub usage: Option<chat::Usage>,
+}
+
+/// Why a body that came with a 200 is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It reports a failure.
+    #[error("the provider reported {}", .0.kind.as_deref().unwrap_or("an error"))]
+    Refused(Refusal),
+    /// It cannot be read.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+/// What a whole answer means to the caller; `created` is the time in seconds since 1970.
+///
+/// # Errors
+/// When the body is no answer, whatever the status said.
+pub fn answer(provider: &dyn Provider, operation: Operation, body: Bytes, created: u64) -> Result<Answer, NoAnswer> {
+    if let Some(translator) = provider.translator() {
+        let response = translator.decode(&body)?;
+        let body = openai::answer(&response, created).into();
+        return Ok(Answer { body, model: Some(response.model), usage: Some(response.usage) });
+    }
+    let passing: Passing<'_> = serde_json::from_slice(&body).map_err(|error| Malformed(reason(&error)))?;
+    if let Some(refusal) = passing.refusal() {
+        return Err(NoAnswer::Refused(refusal));
+    }
+    if operation == Operation::Chat && passing.choices.as_ref().is_none_or(Vec::is_empty) {
+        return Err(Malformed("a completion without choices".to_owned()).into());
+    }
+    let usage = passing.usage();
+    let model = passing.model.map(Into::into);
+    Ok(Answer { body, model, usage })
+}
+
+/// What carries a streamed answer of `provider` to the caller; `created` is the time in seconds since 1970.
+#[must_use]
+pub fn relay(provider: &dyn Provider, ask: &Ask<'_>, created: u64) -> Box<dyn Relay> {
+    match provider.translator() {
+        None => Box::new(Passthrough::new(ask.include_usage)),
+        Some(translator) => Box::new(Translated::new(translator.events(), Encoder::new(created, ask.include_usage))),
+    }
+}

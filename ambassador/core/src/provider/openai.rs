@@ -1,0 +1,224 @@
+//! OpenAI, and everything that serves its API: vLLM, SGLang, TGI, llama.cpp, Ollama, Groq and the rest.
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue,
+    header::{AUTHORIZATION, InvalidHeaderValue},
+};
+use serde_json::{Value, value::RawValue};
+
+use super::{Operation, Provider, Refusal, Translator};
+use crate::{
+    catalog,
+    wire::{
+        envelope::{Edit, Envelope, json_string},
+        openai::refusal,
+    },
+};
+
+/// The vendor itself.
+#[derive(Debug)]
+pub struct OpenAi;
+
+/// An engine or a vendor with the same API and models of its own.
+#[derive(Debug)]
+pub struct OpenAiCompatible;
+
+impl Provider for OpenAi {
+    fn kind(&self) -> &'static str {
+        "openai"
+    }
+
+    fn base_url(&self) -> Option<&'static str> {
+        Some("https://api.openai.com/v1")
+    }
+
+    fn path(&self, operation: Operation) -> Option<&'static str> {
+        Some(path(operation))
+    }
+
+    fn headers(&self, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+        bearer(key)
+    }
+
+    fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
+        let mut edits = common_edits(operation, request, model, stream_usage);
+        // Reasoning models refuse the old name. A caller that sends both gets the vendor's own words about it.
+        if catalog::is_openai_reasoning(model)
+            && request.get("max_tokens").is_some()
+            && request.get("max_completion_tokens").is_none()
+        {
+            edits.push(Edit::Rename("max_tokens", "max_completion_tokens"));
+        }
+        request.edited(&edits)
+    }
+
+    fn translator(&self) -> Option<&dyn Translator> {
+        None
+    }
+
+    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
+        read_refusal(body)
+    }
+}
+
+impl Provider for OpenAiCompatible {
+    fn kind(&self) -> &'static str {
+        "openai-compatible"
+    }
+
+    fn base_url(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn path(&self, operation: Operation) -> Option<&'static str> {
+        Some(path(operation))
+    }
+
+    fn headers(&self, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+        bearer(key)
+    }
+
+    fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
+        let mut edits = common_edits(operation, request, model, stream_usage);
+        if let Some(messages) = request.get("messages").and_then(without_developers) {
+            edits.push(Edit::Set("messages", messages.into()));
+        }
+        request.edited(&edits)
+    }
+
+    fn translator(&self) -> Option<&dyn Translator> {
+        None
+    }
+
+    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
+        read_refusal(body)
+    }
+}
+
+fn path(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Chat => "/chat/completions",
+        Operation::Embeddings => "/embeddings",
+    }
+}
+
+fn bearer(key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+    let Some(key) = key else { return Ok(Vec::new()) };
+    let mut value = HeaderValue::try_from(format!("Bearer {key}"))?;
+    value.set_sensitive(true);
+    Ok(vec![(AUTHORIZATION, value)])
+}
+
+/// The model, and for a stream the wish to be told its usage: without it nobody could count what a stream cost.
+fn common_edits<'e>(operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Vec<Edit<'e>> {
+    let mut edits = Vec::with_capacity(3);
+    let model = json_string(model);
+    if request.get("model") != Some(model.as_str()) {
+        edits.push(Edit::Set("model", model.into()));
+    }
+    if operation == Operation::Chat && stream_usage && request.get("stream") == Some("true") {
+        let options = request.get("stream_options").unwrap_or("{}");
+        if let Some(options) = with_usage(options) {
+            edits.push(Edit::Set("stream_options", options.into()));
+        }
+    }
+    edits
+}
+
+/// `stream_options` with `include_usage` set; `None` where it is set already, or where the field is no object and the
+/// provider should say so itself.
+fn with_usage(options: &str) -> Option<String> {
+    let mut options: serde_json::Map<String, Value> = serde_json::from_str(options).ok()?;
+    if options.insert("include_usage".to_owned(), true.into()) == Some(Value::Bool(true)) {
+        return None;
+    }
+    serde_json::to_string(&options).ok()
+}
+
+/// The messages with `developer` said as `system`, which every chat template of every engine knows; `None` where
+/// there is nothing to change.
+fn without_developers(messages: &str) -> Option<String> {
+    memchr::memmem::find(messages.as_bytes(), b"\"developer\"")?;
+    let messages: Vec<&RawValue> = serde_json::from_str(messages).ok()?;
+    let mut changed = false;
+    let renamed: Vec<String> = messages
+        .into_iter()
+        .map(|message| {
+            let body = Bytes::copy_from_slice(message.get().as_bytes());
+            match Envelope::parse(&body) {
+                Ok(fields) if fields.get("role") == Some("\"developer\"") => {
+                    changed = true;
+                    String::from_utf8_lossy(&fields.edited(&[Edit::Set("role", "\"system\"".into())])).into_owned()
+                }
+                _ => message.get().to_owned(),
+            }
+        })
+        .collect();
+    changed.then(|| format!("[{}]", renamed.join(",")))
+}
+
+/// The error that a body tells of. Bodies that are not JSON (a proxy's HTML) tell nothing that a caller could use.
+fn read_refusal(body: &[u8]) -> Refusal {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    // OpenAI nests it in `error`; FastAPI-based engines say `detail`; old vLLM puts it at the top.
+    match body.get("error").or_else(|| body.get("detail")) {
+        Some(error) => refusal(error),
+        None => refusal(&body),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapted(provider: &dyn Provider, body: &str, model: &str) -> String {
+        let body = Bytes::from(body.to_owned());
+        let envelope = Envelope::parse(&body).unwrap();
+        String::from_utf8(provider.adapt(Operation::Chat, &envelope, model, true).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_same_model_leaves_the_body_alone() {
+        let body = r#"{ "model":"m", "messages":[{"role":"user","content":"hi"}], "new_field": 1 }"#;
+        assert_eq!(adapted(&OpenAi, body, "m"), body);
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_its_usage() {
+        assert_eq!(
+            adapted(&OpenAi, r#"{"model":"a","stream":true}"#, "b"),
+            r#"{"model":"b","stream":true,"stream_options":{"include_usage":true}}"#
+        );
+        let asked = r#"{"model":"b","stream":true,"stream_options":{"include_usage":true}}"#;
+        assert_eq!(adapted(&OpenAi, asked, "b"), asked);
+    }
+
+    #[test]
+    fn reasoning_models_get_the_limit_by_its_new_name() {
+        let body = r#"{"model":"gpt-5","max_tokens":9}"#;
+        assert_eq!(adapted(&OpenAi, body, "gpt-5"), r#"{"model":"gpt-5","max_completion_tokens":9}"#);
+        assert_eq!(adapted(&OpenAiCompatible, body, "gpt-5"), body);
+    }
+
+    #[test]
+    fn engines_are_not_asked_for_a_developer() {
+        let body = r#"{"model":"m","messages":[{"role":"developer","content":"D"},{"role":"user","content":"\"developer\""}]}"#;
+        let got = adapted(&OpenAiCompatible, body, "m");
+        assert!(
+            got.contains(r#"{"role":"system","content":"D"}"#) && got.contains(r#""content":"\"developer\"""#),
+            "{got}"
+        );
+        assert_eq!(adapted(&OpenAi, body, "m"), body);
+    }
+
+    #[test]
+    fn errors_are_read_in_every_shape() {
+        let said = |body: &str| OpenAiCompatible.refusal(400, body.as_bytes());
+        let vllm = said(r#"{"error":{"message":"m","type":"BadRequestError","param":null,"code":400}}"#);
+        assert_eq!((vllm.message.as_str(), vllm.code.as_deref()), ("m", Some("400")));
+        assert_eq!(said(r#"{"error":"plain"}"#).message, "plain");
+        assert_eq!(said(r#"{"object":"error","message":"old","code":40001}"#).message, "old");
+        assert_eq!(said("<html>").message, "");
+    }
+}

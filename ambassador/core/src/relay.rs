@@ -1,0 +1,237 @@
+//! A streamed answer on its way: the upstream's bytes in, the caller's bytes out.
+//!
+//! Only whole events are let through, so that a cut never leaves half a line before the error that must follow it.
+
+use crate::{
+    chat::{self, Event},
+    dialect::openai::Encoder,
+    provider::{EventDecoder, StreamError},
+    sse::{Frame, Splitter},
+    wire::{openai::Passing, reason::reason},
+};
+
+/// How far a streamed answer has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Content has been seen: from here on the answer is this provider's and no other's.
+    pub content: bool,
+    /// How many events have said something: what an idle time-out looks at. Pings and comments say nothing.
+    pub said: u64,
+    /// The provider said why the answer ended.
+    pub finished: bool,
+    /// The provider said that the stream is whole; nothing more is wanted from it.
+    pub ended: bool,
+    /// What it cost, as far as has been told.
+    pub usage: Option<chat::Usage>,
+    /// The model that answers, as the provider names it.
+    pub model: Option<String>,
+}
+
+/// Carries one streamed answer.
+pub trait Relay: Send {
+    /// Takes the upstream's next bytes and appends to `out` what the caller gets of them.
+    ///
+    /// # Errors
+    /// When the stream cannot go on. What was appended to `out` before the error stands.
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError>;
+
+    /// Takes note that the upstream's body has ended, and appends what completes the answer.
+    ///
+    /// # Errors
+    /// [`StreamError::Truncated`] when the provider never said that the answer was complete.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError>;
+
+    /// How far it has come.
+    fn progress(&self) -> &Progress;
+}
+
+/// An OpenAI stream for an OpenAI client: events pass as they came, after a look at each.
+#[derive(Debug, Default)]
+pub struct Passthrough {
+    splitter: Splitter,
+    progress: Progress,
+    /// Whether the caller asked for the usage chunk that every upstream is asked for.
+    include_usage: bool,
+}
+
+impl Passthrough {
+    /// A relay for a caller that wants the usage chunk, or does not.
+    #[must_use]
+    pub fn new(include_usage: bool) -> Self {
+        Self { include_usage, ..Self::default() }
+    }
+}
+
+impl Relay for Passthrough {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if self.progress.ended {
+            return Ok(());
+        }
+        self.splitter.feed(bytes).map_err(|error| StreamError::Malformed(error.to_string()))?;
+        while let Some(frame) = self.splitter.next_event() {
+            pass(&mut self.progress, self.include_usage, frame, out)?;
+            if self.progress.ended {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if self.progress.ended {
+            return Ok(());
+        }
+        let rest = self.splitter.remainder();
+        if rest.data().is_some() {
+            pass(&mut self.progress, self.include_usage, rest, out).map_err(cut)?;
+            if !out.ends_with(b"\n\n") {
+                out.extend_from_slice(b"\n\n");
+            }
+        }
+        if self.progress.ended {
+            return Ok(());
+        }
+        if !self.progress.finished {
+            return Err(StreamError::Truncated);
+        }
+        self.progress.ended = true;
+        crate::sse::write(out, b"[DONE]");
+        Ok(())
+    }
+
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+/// The last event of a body that ended too early cannot be read because it was cut, not because it was wrong.
+fn cut(error: StreamError) -> StreamError {
+    match error {
+        StreamError::Malformed(_) => StreamError::Truncated,
+        StreamError::Provider(_) | StreamError::Truncated => error,
+    }
+}
+
+fn pass(progress: &mut Progress, include_usage: bool, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+    let Some(data) = frame.data() else {
+        // Comments keep connections alive; they are none of the caller's business before there is an answer.
+        if progress.content {
+            out.extend_from_slice(frame.raw());
+        }
+        return Ok(());
+    };
+    if data.trim_ascii() == b"[DONE]" {
+        progress.ended = true;
+        out.extend_from_slice(frame.raw());
+        return Ok(());
+    }
+    let chunk: Passing<'_> = serde_json::from_slice(&data).map_err(|error| StreamError::Malformed(reason(&error)))?;
+    if let Some(refusal) = chunk.refusal() {
+        return Err(StreamError::Provider(refusal));
+    }
+    let usage = chunk.usage();
+    progress.usage = usage.or(progress.usage);
+    let choices = chunk.choices.unwrap_or_default();
+    if choices.is_empty() && usage.is_some() && !include_usage {
+        return Ok(());
+    }
+    progress.said += 1;
+    for choice in &choices {
+        progress.content |= choice.delta.as_ref().is_some_and(|delta| delta.speaks());
+        progress.finished |= choice.finish_reason.is_some_and(|reason| reason.get() != "null");
+    }
+    if progress.model.is_none() {
+        progress.model = chunk.model.map(Into::into);
+    }
+    out.extend_from_slice(frame.raw());
+    Ok(())
+}
+
+/// A provider's own stream, told in the client's dialect.
+pub struct Translated {
+    splitter: Splitter,
+    decoder: Box<dyn EventDecoder>,
+    encoder: Encoder,
+    progress: Progress,
+    events: Vec<Event>,
+}
+
+impl std::fmt::Debug for Translated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Translated").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+impl Translated {
+    /// A relay from `decoder`'s provider to the caller of `encoder`.
+    #[must_use]
+    pub fn new(decoder: Box<dyn EventDecoder>, encoder: Encoder) -> Self {
+        Self { splitter: Splitter::default(), decoder, encoder, progress: Progress::default(), events: Vec::new() }
+    }
+
+    fn event(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let result = self.decoder.event(data, &mut self.events);
+        for event in self.events.drain(..) {
+            note(&mut self.progress, &event);
+            self.encoder.event(&event, out);
+        }
+        result
+    }
+}
+
+impl Relay for Translated {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if self.progress.ended {
+            return Ok(());
+        }
+        self.splitter.feed(bytes).map_err(|error| StreamError::Malformed(error.to_string()))?;
+        // The decoder is lent the event while the splitter holds it, so the splitter steps aside meanwhile.
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let mut result = Ok(());
+        while let Some(frame) = splitter.next_event() {
+            if let Some(data) = frame.data() {
+                result = self.event(&data, out);
+            }
+            if result.is_err() || self.progress.ended {
+                break;
+            }
+        }
+        self.splitter = splitter;
+        result
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if self.progress.ended {
+            return Ok(());
+        }
+        let splitter = std::mem::take(&mut self.splitter);
+        if let Some(data) = splitter.remainder().data() {
+            self.event(&data, out).map_err(cut)?;
+        }
+        if self.progress.ended {
+            return Ok(());
+        }
+        if !self.progress.finished {
+            return Err(StreamError::Truncated);
+        }
+        self.progress.ended = true;
+        self.encoder.event(&Event::End, out);
+        Ok(())
+    }
+
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+fn note(progress: &mut Progress, event: &Event) {
+    progress.said += 1;
+    match event {
+        Event::Start { model, .. } => progress.model = Some(model.clone()),
+        Event::Text(text) | Event::Reasoning(text) => progress.content |= !text.is_empty(),
+        Event::CallStart { .. } | Event::CallArguments { .. } => progress.content = true,
+        Event::Finish(_) => progress.finished = true,
+        Event::Usage(usage) => progress.usage = Some(*usage),
+        Event::End => progress.ended = true,
+    }
+}

@@ -1,0 +1,410 @@
+//! Requests to Anthropic, rule by rule: what the API refuses is not sent, and what is not sent is told.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may fail by panicking, and say what it skips"
+)]
+
+use ambassador_core::{
+    chat::{Effort, Format, Message, Part, Request, Tool, ToolCall, ToolChoice},
+    provider::{Anthropic, Inexpressible, Provider},
+};
+use serde_json::{Map, Value, json};
+
+const SONNET: &str = "claude-sonnet-4-5";
+/// Thinks as it sees fit and takes no sampling parameters.
+const OPUS: &str = "claude-opus-4-8";
+
+fn encode(request: &Request, model: &str) -> Result<(Value, Vec<&'static str>), Inexpressible> {
+    let encoded = Anthropic.translator().unwrap().encode(request, model)?;
+    Ok((serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped))
+}
+
+/// The body, and the names of what it leaves behind.
+fn sent(request: &Request) -> (Value, Vec<&'static str>) {
+    encode(request, SONNET).unwrap()
+}
+
+/// The field at fault.
+fn refused(request: &Request) -> String {
+    encode(request, SONNET).unwrap_err().param
+}
+
+fn ask(messages: Vec<Message>) -> Request {
+    Request { messages, n: 1, ..Request::default() }
+}
+
+fn hello() -> Request {
+    ask(vec![user("hello")])
+}
+
+fn text(text: &str) -> Vec<Part> {
+    vec![Part::Text(text.to_owned())]
+}
+
+fn user(words: &str) -> Message {
+    Message::User(text(words))
+}
+
+fn calls(ids: &[&str]) -> Message {
+    let call = |id: &&str| ToolCall { id: (*id).to_owned(), name: "look".to_owned(), arguments: "{}".to_owned() };
+    Message::Assistant { content: Vec::new(), calls: ids.iter().map(call).collect() }
+}
+
+fn answer(call_id: &str, words: &str) -> Message {
+    Message::Tool { call_id: call_id.to_owned(), content: text(words) }
+}
+
+fn tool(name: &str) -> Tool {
+    Tool { name: name.to_owned(), description: None, parameters: None, strict: None }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+#[test]
+fn instructions_leave_the_conversation_wherever_they_stand() {
+    let system = |words: &str| Message::System(text(words));
+    let (body, dropped) = sent(&ask(vec![system("one"), user("hi"), system(" \n"), system("two")]));
+    assert_eq!(body["system"], json!([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]));
+    assert_eq!(body["messages"], json!([{"role": "user", "content": [{"type": "text", "text": "hi"}]}]));
+    assert!(dropped.is_empty());
+    assert_eq!(refused(&ask(vec![system("only")])), "messages");
+}
+
+#[test]
+fn a_limit_is_always_named() {
+    assert_eq!(sent(&hello()).0["max_tokens"], 64_000);
+    assert_eq!(sent(&Request { max_tokens: Some(7), ..hello() }).0["max_tokens"], 7);
+}
+
+#[test]
+fn blank_text_and_what_is_left_empty_by_it_are_skipped() {
+    let blank = Message::Assistant { content: text(" \u{1f}\u{a0}\n"), calls: Vec::new() };
+    let parts = Message::User(vec![Part::Text(String::new()), Part::Text("b".into())]);
+    let (body, _) = sent(&ask(vec![user("a"), blank.clone(), parts]));
+    let say = |text: &str| json!({"type": "text", "text": text});
+    assert_eq!(body["messages"], json!([{"role": "user", "content": [say("a"), say("b")]}]));
+    assert_eq!(refused(&ask(vec![blank, user("\t")])), "messages");
+}
+
+#[test]
+fn answers_to_parallel_calls_stand_first_and_together_in_the_next_turn() {
+    let history = vec![
+        user("go"),
+        calls(&["a", "b"]),
+        answer("b", "B"),
+        user("by the way"),
+        Message::Tool { call_id: "a".into(), content: Vec::new() },
+        user("so?"),
+    ];
+    let (body, _) = sent(&ask(history));
+    let turn = &body["messages"][2];
+    assert_eq!(turn["role"], "user");
+    let want = json!([
+        {"type": "tool_result", "tool_use_id": "b", "content": [{"type": "text", "text": "B"}]},
+        {"type": "tool_result", "tool_use_id": "a"},
+        {"type": "text", "text": "by the way"},
+        {"type": "text", "text": "so?"},
+    ]);
+    assert_eq!(turn["content"], want);
+    assert_eq!(body["messages"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn calls_that_came_in_messages_of_their_own_are_one_turn() {
+    let (body, _) = sent(&ask(vec![user("go"), calls(&["a"]), calls(&["b"]), answer("a", "A"), answer("b", "B")]));
+    assert_eq!(body["messages"][1]["content"].as_array().unwrap().len(), 2);
+    assert_eq!(body["messages"][2]["content"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn calls_and_answers_that_do_not_match_are_refused_with_their_place() {
+    assert_eq!(refused(&ask(vec![user("go"), calls(&["a", "b"]), answer("a", "A")])), "messages[1].tool_calls");
+    assert_eq!(refused(&ask(vec![user("go"), calls(&["a"]), user("no"), calls(&["b"])])), "messages[1].tool_calls");
+    assert_eq!(refused(&ask(vec![user("go"), answer("a", "A")])), "messages[1].tool_call_id");
+    let twice = vec![user("go"), calls(&["a"]), answer("a", "A"), answer("a", "A")];
+    assert_eq!(refused(&ask(twice)), "messages[3].tool_call_id");
+    let stale = vec![user("go"), calls(&["a"]), answer("a", "A"), calls(&["b"]), answer("a", "A")];
+    assert_eq!(refused(&ask(stale)), "messages[4].tool_call_id");
+}
+
+#[test]
+fn foreign_ids_fit_and_still_find_each_other() {
+    let long = format!("call.{}", "x".repeat(600));
+    let ids = ["chatcmpl|1.2", "chatcmpl.1|2", &long, ""];
+    let mut history = vec![user("go"), calls(&ids)];
+    history.extend(ids.iter().rev().map(|id| answer(id, id)));
+    let (body, _) = sent(&ask(history));
+    let uses: Vec<&str> =
+        body["messages"][1]["content"].as_array().unwrap().iter().map(|b| b["id"].as_str().unwrap()).collect();
+    let mut results: Vec<&str> =
+        body["messages"][2]["content"].as_array().unwrap().iter().map(|b| b["tool_use_id"].as_str().unwrap()).collect();
+    results.reverse();
+    assert_eq!(uses, results);
+    for id in uses {
+        assert!(
+            !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)),
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn an_id_used_twice_in_a_turn_is_told_apart_by_order() {
+    let (body, _) =
+        sent(&ask(vec![user("go"), calls(&["same", "same"]), answer("same", "first"), answer("same", "second")]));
+    assert_eq!(body["messages"][1]["content"][1]["id"], "same-2");
+    assert_eq!(body["messages"][2]["content"][1]["tool_use_id"], "same-2");
+    assert_eq!(body["messages"][2]["content"][1]["content"][0]["text"], "second");
+    let next = vec![user("go"), calls(&["same"]), answer("same", "1"), calls(&["same"]), answer("same", "2")];
+    assert_eq!(sent(&ask(next)).0["messages"][3]["content"][0]["id"], "same");
+}
+
+#[test]
+fn arguments_become_an_object_and_keep_their_order() {
+    let with = |arguments: &str| {
+        let call = ToolCall { id: "a".into(), name: "look up!".into(), arguments: arguments.to_owned() };
+        let history = vec![user("go"), Message::Assistant { content: text("ok"), calls: vec![call] }, answer("a", "A")];
+        let encoded = Anthropic.translator().unwrap().encode(&ask(history), SONNET).unwrap();
+        (String::from_utf8(encoded.body.to_vec()).unwrap(), encoded.dropped)
+    };
+    let (body, dropped) = with(r#"{"z":1,"a":[2]}"#);
+    assert!(body.contains(r#""input":{"z":1,"a":[2]}"#) && dropped.is_empty(), "{body}");
+    assert!(body.contains(r#""name":"look_up_-"#), "{body}");
+    assert!(with(" ").0.contains(r#""input":{}"#));
+    let (body, dropped) = with(r#"{"city": "Par"#);
+    assert!(body.contains(r#""input":{"arguments":"{\"city\": \"Par"}"#), "{body}");
+    assert_eq!(dropped, ["messages"]);
+}
+
+#[test]
+fn images_go_where_images_may_go() {
+    let png = Part::Image { media_type: "image/png".into(), data: "iVBORw0KGgo=".into() };
+    let link = Part::ImageUrl("https://example.com/a.png".into());
+    let (body, _) = sent(&ask(vec![Message::User(vec![png.clone(), link.clone()])]));
+    let want = json!([
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}},
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+    ]);
+    assert_eq!(body["messages"][0]["content"], want);
+    let shot = Message::Tool { call_id: "a".into(), content: vec![png.clone()] };
+    assert_eq!(sent(&ask(vec![user("go"), calls(&["a"]), shot])).0["messages"][2]["content"][0]["content"][0], want[0]);
+
+    assert_eq!(refused(&ask(vec![user("a"), Message::System(vec![link])])), "messages[1].content[0]");
+    let drawn = Message::Assistant { content: vec![Part::Text("see".into()), png], calls: Vec::new() };
+    assert_eq!(refused(&ask(vec![user("a"), drawn])), "messages[1].content[1]");
+    assert_eq!(refused(&ask(vec![Message::User(vec![Part::Other("input_audio".into())])])), "messages[0].content[0]");
+    let tiff = Part::Image { media_type: "image/tiff".into(), data: "SUkqAA==".into() };
+    assert_eq!(refused(&ask(vec![Message::User(vec![tiff])])), "messages[0].content[0]");
+}
+
+#[test]
+fn the_models_own_last_words_do_not_end_in_blanks() {
+    let words = Message::Assistant { content: text("Once upon \n"), calls: Vec::new() };
+    assert_eq!(sent(&ask(vec![user("a"), words])).0["messages"][1]["content"][0]["text"], "Once upon");
+    let refusal = Message::Assistant { content: vec![Part::Refusal("I can't.".into())], calls: Vec::new() };
+    assert_eq!(sent(&ask(vec![user("a"), refusal, user("b")])).0["messages"][1]["content"][0]["text"], "I can't.");
+}
+
+#[test]
+fn tools_have_an_object_schema_and_one_name_each() {
+    let described =
+        Tool { description: Some("d".into()), parameters: Some(object(json!({"properties": {}}))), ..tool("b") };
+    let request = Request { tools: vec![tool("a"), described.clone(), tool("a")], ..hello() };
+    let (body, dropped) = sent(&request);
+    assert_eq!(
+        body["tools"],
+        json!([
+            {"name": "a", "input_schema": {"type": "object", "properties": {}}},
+            {"name": "b", "description": "d", "input_schema": {"type": "object", "properties": {}}},
+        ])
+    );
+    assert!(dropped.is_empty());
+    let other = Tool { name: "a".into(), ..described };
+    assert_eq!(sent(&Request { tools: vec![tool("a"), other], ..hello() }).1, ["tools"]);
+    let union = Tool { parameters: Some(object(json!({"anyOf": [{"properties": {"x": {}}}]}))), ..tool("u") };
+    let (body, dropped) = sent(&Request { tools: vec![union], ..hello() });
+    assert!(body["tools"][0]["input_schema"].get("anyOf").is_none());
+    assert_eq!(dropped, ["tools"]);
+    let text = Tool { parameters: Some(object(json!({"type": "string"}))), ..tool("t") };
+    assert_eq!(refused(&Request { tools: vec![text], ..hello() }), "tools[0].function.parameters");
+    assert_eq!(refused(&Request { tools: vec![tool("a.b")], ..hello() }), "tools[0].function.name");
+}
+
+#[test]
+fn strict_is_kept_where_the_schema_can_be_enforced() {
+    let strict = |schema: Value| Tool { parameters: Some(object(schema)), strict: Some(true), ..tool("s") };
+    let closed = json!({"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"], "additionalProperties": false});
+    let (body, dropped) = sent(&Request { tools: vec![strict(closed.clone())], ..hello() });
+    assert_eq!((&body["tools"][0]["strict"], &body["tools"][0]["input_schema"]), (&json!(true), &closed));
+    assert!(dropped.is_empty());
+    let bounded = json!({"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "required": ["a"]});
+    let (body, dropped) = sent(&Request { tools: vec![strict(bounded)], ..hello() });
+    assert_eq!(body["tools"][0]["input_schema"]["properties"]["a"]["description"], "{minimum: 1}");
+    assert_eq!((&body["tools"][0]["strict"], dropped), (&json!(true), vec!["tools"]));
+    let open = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let (body, dropped) = sent(&Request { tools: vec![strict(open)], ..hello() });
+    assert!(body["tools"][0].get("strict").is_none());
+    assert_eq!(dropped, ["tools"]);
+}
+
+#[test]
+fn the_choice_among_tools_is_said_in_the_apis_words() {
+    let chosen = |tool_choice: Option<ToolChoice>, parallel_tool_calls| {
+        let request = Request { tools: vec![tool("a")], tool_choice, parallel_tool_calls, ..hello() };
+        encode(&request, SONNET).map(|(body, _)| body["tool_choice"].clone())
+    };
+    assert_eq!(chosen(None, None).unwrap(), Value::Null);
+    assert_eq!(chosen(None, Some(true)).unwrap(), Value::Null);
+    assert_eq!(chosen(None, Some(false)).unwrap(), json!({"type": "auto", "disable_parallel_tool_use": true}));
+    assert_eq!(chosen(Some(ToolChoice::Auto), None).unwrap(), json!({"type": "auto"}));
+    assert_eq!(chosen(Some(ToolChoice::Required), None).unwrap(), json!({"type": "any"}));
+    assert_eq!(chosen(Some(ToolChoice::None), Some(false)).unwrap(), json!({"type": "none"}));
+    let named = Some(ToolChoice::Named("a".into()));
+    assert_eq!(
+        chosen(named, Some(false)).unwrap(),
+        json!({"type": "tool", "name": "a", "disable_parallel_tool_use": true})
+    );
+    assert_eq!(chosen(Some(ToolChoice::Named("b".into())), None).unwrap_err().param, "tool_choice");
+
+    let (body, dropped) =
+        sent(&Request { tool_choice: Some(ToolChoice::Auto), parallel_tool_calls: Some(false), ..hello() });
+    assert!(body.get("tool_choice").is_none() && dropped.is_empty());
+    let (body, dropped) = sent(&Request { tool_choice: Some(ToolChoice::Required), ..hello() });
+    assert!(body.get("tool_choice").is_none());
+    assert_eq!(dropped, ["tool_choice"]);
+}
+
+#[test]
+fn calls_in_the_history_bring_their_tools_along() {
+    let (body, dropped) = sent(&ask(vec![user("go"), calls(&["a", "b"]), answer("a", "A"), answer("b", "B")]));
+    assert_eq!(body["tools"], json!([{"name": "look", "input_schema": {"type": "object"}}]));
+    assert_eq!(body["tool_choice"], json!({"type": "none"}));
+    assert!(dropped.is_empty());
+}
+
+#[test]
+fn a_schema_shapes_the_answer_and_what_it_cannot_is_asked_for_in_words() {
+    let with = |format| sent(&Request { format, ..hello() });
+    let schema = |schema: Value| Format::JsonSchema { name: "n".into(), schema: object(schema), strict: true };
+    let (body, dropped) = with(schema(json!({"properties": {"a": {"type": "null"}}})));
+    let want =
+        json!({"type": "object", "properties": {"a": {"type": "null"}}, "required": [], "additionalProperties": false});
+    assert_eq!(body["output_config"], json!({"format": {"type": "json_schema", "schema": want}}));
+    assert!(dropped.is_empty() && body.get("system").is_none());
+    assert_eq!(with(schema(json!({"properties": {"a": {"type": "number", "maximum": 2}}}))).1, ["response_format"]);
+
+    let (body, dropped) = with(schema(json!({"type": "object", "additionalProperties": {"type": "number"}})));
+    assert!(body.get("output_config").is_none());
+    assert!(body["system"][0]["text"].as_str().unwrap().contains(r#""additionalProperties":{"type":"number"}"#));
+    assert_eq!(dropped, ["response_format"]);
+    let (body, dropped) = with(Format::JsonObject);
+    assert!(body["system"][0]["text"].as_str().unwrap().contains("JSON object"));
+    assert_eq!(dropped, ["response_format"]);
+}
+
+#[test]
+fn sampling_is_kept_within_what_the_model_takes() {
+    let with = |model: &str, temperature: Option<f64>, top_p: Option<f64>| {
+        let (body, dropped) = encode(&Request { temperature, top_p, ..hello() }, model).unwrap();
+        (body["temperature"].as_f64(), body["top_p"].as_f64(), dropped)
+    };
+    assert_eq!(with(SONNET, Some(0.5), None), (Some(0.5), None, vec![]));
+    assert_eq!(with(SONNET, Some(1.6), None), (Some(1.0), None, vec!["temperature"]));
+    assert_eq!(with(SONNET, Some(f64::NAN), None), (None, None, vec!["temperature"]));
+    assert_eq!(with(SONNET, Some(0.5), Some(0.9)), (Some(0.5), None, vec!["top_p"]));
+    assert_eq!(with(SONNET, Some(1.0), Some(0.9)), (None, Some(0.9), vec![]));
+    assert_eq!(with(SONNET, Some(0.5), Some(1.0)), (Some(0.5), None, vec![]));
+    assert_eq!(with("claude-3-haiku-20240307", Some(0.5), Some(0.9)), (Some(0.5), Some(0.9), vec![]));
+    assert_eq!(with(OPUS, Some(0.5), Some(0.9)), (None, None, vec!["temperature", "top_p"]));
+    assert_eq!(with(OPUS, Some(1.0), Some(1.0)), (None, None, vec![]));
+}
+
+#[test]
+fn top_k_is_the_apis_own_and_passes_where_sampling_does() {
+    let request = Request { extra: object(json!({"top_k": 5})), ..hello() };
+    assert_eq!(sent(&request).0["top_k"], 5);
+    assert_eq!(encode(&request, OPUS).unwrap().1, ["top_k"]);
+    assert_eq!(sent(&Request { extra: object(json!({"top_k": -1})), ..hello() }).1, ["top_k"]);
+}
+
+#[test]
+fn effort_becomes_a_budget_that_leaves_room_for_the_answer() {
+    let with = |effort, max_tokens| {
+        let (body, dropped) = sent(&Request { effort: Some(effort), max_tokens, ..hello() });
+        assert!(body.get("output_config").is_none());
+        assert!(body["thinking"].is_null() || body["thinking"]["type"] == "enabled");
+        (body["thinking"]["budget_tokens"].as_u64(), dropped)
+    };
+    assert_eq!(with(Effort::None, None), (None, vec![]));
+    assert_eq!(with(Effort::Minimal, None), (None, vec![]));
+    assert_eq!(with(Effort::Low, None), (Some(1024), vec![]));
+    assert_eq!(with(Effort::Medium, None), (Some(4096), vec![]));
+    assert_eq!(with(Effort::High, None), (Some(16_384), vec![]));
+    assert_eq!(with(Effort::High, Some(8_000)), (Some(4_000), vec![]));
+    assert_eq!(with(Effort::High, Some(1_025)), (Some(1_024), vec![]));
+    assert_eq!(with(Effort::High, Some(1_024)), (None, vec!["reasoning_effort"]));
+}
+
+#[test]
+fn effort_is_said_as_it_is_to_models_that_think_as_they_see_fit() {
+    let request = Request { effort: Some(Effort::XHigh), max_tokens: Some(50), ..hello() };
+    let (body, dropped) = encode(&request, OPUS).unwrap();
+    assert_eq!(body["thinking"], json!({"type": "adaptive", "display": "summarized"}));
+    assert_eq!(body["output_config"], json!({"effort": "xhigh"}));
+    assert!(dropped.is_empty());
+    // They go on thinking within a round of calls, without what they thought before.
+    let round = Request { effort: Some(Effort::Low), ..ask(vec![user("go"), calls(&["a"]), answer("a", "A")]) };
+    assert_eq!(encode(&round, OPUS).unwrap().0["thinking"]["type"], "adaptive");
+}
+
+#[test]
+fn there_is_no_thinking_where_the_api_refuses_it() {
+    let think = |request: Request| Request { effort: Some(Effort::High), temperature: Some(0.2), ..request };
+    let (body, dropped) = sent(&think(hello()));
+    assert!(body.get("temperature").is_none() && body.get("thinking").is_some());
+    assert_eq!(dropped, ["temperature"]);
+
+    let forced = Request { tools: vec![tool("a")], tool_choice: Some(ToolChoice::Required), ..hello() };
+    let round = ask(vec![user("go"), calls(&["a"]), answer("a", "A")]);
+    let prefill = ask(vec![user("go"), Message::Assistant { content: text("Well"), calls: Vec::new() }]);
+    for request in [forced, round, prefill] {
+        let (body, dropped) = sent(&think(request));
+        assert!(body.get("thinking").is_none() && body["temperature"] == 0.2);
+        assert_eq!(dropped, ["reasoning_effort"]);
+    }
+    let forced = Request { tools: vec![tool("a")], tool_choice: Some(ToolChoice::Named("a".into())), ..hello() };
+    let (body, dropped) = encode(&Request { effort: Some(Effort::High), ..forced }, OPUS).unwrap();
+    assert_eq!((body.get("thinking"), &body["output_config"]["effort"]), (None, &json!("high")));
+    assert_eq!(dropped, ["reasoning_effort"]);
+}
+
+#[test]
+fn the_rest_is_translated_refused_or_told() {
+    let (body, dropped) = sent(&Request { stop: vec!["END".into(), "\n".into()], stream: true, ..hello() });
+    assert_eq!((&body["stop_sequences"], &body["stream"]), (&json!(["END"]), &json!(true)));
+    assert_eq!(dropped, ["stop"]);
+    assert!(sent(&hello()).0.get("stream").is_none());
+    assert_eq!(refused(&Request { n: 2, ..hello() }), "n");
+    let extra = object(json!({"seed": 1, "presence_penalty": 0, "store": true, "unheard_of": 1}));
+    assert_eq!(sent(&Request { extra, ..hello() }).1, ["seed", "other"]);
+}
+
+#[test]
+fn an_opaque_user_is_named_and_a_person_is_not() {
+    let with = |user: &str| {
+        let (body, dropped) = sent(&Request { user: Some(user.to_owned()), ..hello() });
+        (body["metadata"]["user_id"].as_str().map(str::to_owned), dropped)
+    };
+    assert_eq!(with("u-1"), (Some("u-1".into()), vec![]));
+    for person in ["ann@example.com", "+1 (555) 010-9999", ""] {
+        assert_eq!(with(person), (None, vec!["user"]), "{person}");
+    }
+    assert_eq!(with(&"x".repeat(257)), (None, vec!["user"]));
+    let extra = object(json!({"safety_identifier": "hash"}));
+    assert_eq!(sent(&Request { extra, ..hello() }).0["metadata"], json!({"user_id": "hash"}));
+}

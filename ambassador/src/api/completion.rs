@@ -1,0 +1,165 @@
+//! Chat completions and embeddings: one request to one answer.
+
+use std::{sync::Arc, time::Instant};
+
+use ambassador_core::{dialect::openai::Ask, provider::Operation};
+use bytes::Bytes;
+use chassis::clock;
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use tokio::time::timeout_at;
+
+use super::json;
+use crate::{
+    body::Body,
+    dispatch::{self, Answered, Reply},
+    failure::Failure,
+    gateway::Gateway,
+    outcome::{Counted, Outcome},
+    stream::Stream,
+};
+
+const PROVIDER: HeaderName = HeaderName::from_static("x-ambassador-provider");
+const MODEL: HeaderName = HeaderName::from_static("x-ambassador-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-ambassador-attempts");
+const DROPPED: HeaderName = HeaderName::from_static("x-ambassador-dropped");
+const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
+
+/// How long a request's body may take to arrive.
+const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Answers a request for a completion or an embedding.
+///
+/// # Errors
+/// When there is no answer.
+pub(super) async fn complete(
+    gateway: Arc<Gateway>,
+    operation: Operation,
+    request: Request<Incoming>,
+    started: Instant,
+    id: &str,
+) -> Result<Response<Body>, Failure> {
+    let waiting = Counted::new(&gateway.series.waiting);
+    let slot = Arc::clone(&gateway.slots).acquire_owned().await;
+    let slot =
+        slot.map_err(|_closed| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "Shutting down."))?;
+    drop(waiting);
+    let mut outcome = Outcome::new(Arc::clone(&gateway.series), id.to_owned(), started, slot);
+    let result = answer(&gateway, operation, request, started, &mut outcome).await;
+    let (answered, attempts) = match result {
+        Ok(answered) => answered,
+        Err((failure, reason, attempts)) => {
+            outcome.failed(reason, attempts);
+            let mut response = failure.response();
+            response.headers_mut().insert(ATTEMPTS, attempts.into());
+            return Ok(response);
+        }
+    };
+    let Some(upstream) = gateway.upstreams.get(answered.upstream) else {
+        return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "A route names no provider."));
+    };
+    let added = clock::now().saturating_duration_since(started).saturating_sub(answered.waited);
+    gateway.series.added(added);
+    gateway.series.dropped(&upstream.name, &answered.dropped);
+    let Answered { answer, asked, dropped, .. } = answered;
+    let streamed = matches!(answer, Reply::Stream(_));
+    outcome.answered_by(&upstream.name, &asked, attempts, streamed);
+    let (mut response, model) = match answer {
+        Reply::Whole(answer) => {
+            let model = answer.model.clone();
+            outcome.complete(answer.model, answer.usage);
+            (json(answer.body), model)
+        }
+        Reply::Stream(begun) => {
+            outcome.first_content();
+            let model = begun.relay.progress().model.clone();
+            let mut response = Response::new(Body::Stream(Box::new(Stream::new(begun, &upstream.name, outcome))));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            (response, model)
+        }
+    };
+    let headers = response.headers_mut();
+    let mut say = |name, value: &str| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    say(PROVIDER, &upstream.name);
+    say(MODEL, model.as_deref().unwrap_or(&asked));
+    if !dropped.is_empty() {
+        say(DROPPED, &dropped.join(", "));
+    }
+    headers.insert(ATTEMPTS, attempts.into());
+    Ok(response)
+}
+
+/// Why there is no answer: for the caller, for metrics, and after how many attempts.
+type NoAnswer = (Failure, &'static str, u32);
+
+async fn answer(
+    gateway: &Gateway,
+    operation: Operation,
+    request: Request<Incoming>,
+    started: Instant,
+    outcome: &mut Outcome,
+) -> Result<(Answered, u32), NoAnswer> {
+    let refused = |failure: Failure| (failure, "invalid_request", 0);
+    let conversation = request.headers().get(&CONVERSATION).cloned();
+    let body = read(gateway, request, started).await.map_err(refused)?;
+    let ask = Ask::parse(operation, &body).map_err(|invalid| refused(invalid.into()))?;
+    let conversation = conversation.as_ref().and_then(|id| id.to_str().ok()).or(ask.conversation.as_deref());
+    if let Some(conversation) = conversation.filter(|id| !id.is_empty()) {
+        gateway.conversations.seen(conversation, started);
+    }
+    let plan =
+        gateway.router.plan(operation, &ask.model, gateway.draw()).map_err(|no_route| refused(no_route.into()))?;
+    if let Some(first) = plan.candidates.first() {
+        outcome.asks_for(&first.model);
+    }
+    match dispatch::dispatch(gateway, &ask, &plan, started).await {
+        Ok(answered) => {
+            let attempts = answered.attempts;
+            Ok((answered, attempts))
+        }
+        Err(unanswered) => Err((unanswered.failure, unanswered.reason, unanswered.attempts)),
+    }
+}
+
+/// Reads a request's body to its end, within the limit.
+async fn read(gateway: &Gateway, request: Request<Incoming>, started: Instant) -> Result<Bytes, Failure> {
+    let max = gateway.limits.max_body;
+    let too_large = || {
+        let message = format!("The request's body is larger than {max} bytes (limits.max_body).");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", message).with_code("request_too_large")
+    };
+    let headers = request.headers();
+    if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        let message = format!("The content encoding {encoding:?} is not supported; send the body as it is.");
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request_error", message));
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > max as u64) {
+        return Err(too_large());
+    }
+    let body = Limited::new(request.into_body(), max).collect();
+    match timeout_at((started + BODY_WITHIN).into(), body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            "The request's body broke off before its end.",
+        )),
+        Err(_elapsed) => Err(Failure::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout_error",
+            format!("The request's body did not arrive within {} seconds.", BODY_WITHIN.as_secs()),
+        )),
+    }
+}

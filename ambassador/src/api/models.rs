@@ -1,0 +1,45 @@
+//! The list of models: what this ambassador routes. No provider is asked.
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::json;
+use crate::{body::Body, failure::Failure, gateway::Gateway};
+
+#[derive(Serialize)]
+struct List {
+    object: &'static str,
+    data: Vec<Model>,
+}
+
+#[derive(Serialize)]
+struct Model {
+    id: String,
+    object: &'static str,
+    created: u64,
+    owned_by: String,
+}
+
+/// `GET /v1/models` and `GET /v1/models/{model}`.
+///
+/// # Errors
+/// When no such model is listed.
+pub(super) fn models(gateway: &Gateway, path: &str) -> Result<Response<Body>, Failure> {
+    let wanted = path.strip_prefix("/v1/models").unwrap_or_default().strip_prefix('/').unwrap_or_default();
+    let listed = gateway.router.models().into_iter();
+    let mut data: Vec<Model> =
+        listed.map(|(id, owned_by)| Model { id, object: "model", created: 0, owned_by }).collect();
+    let body = if wanted.is_empty() {
+        serde_json::to_vec(&List { object: "list", data })
+    } else {
+        data.retain(|model| model.id == wanted);
+        let Some(model) = data.first() else {
+            let message = format!("The model '{wanted}' is not listed.");
+            return Err(
+                Failure::new(StatusCode::NOT_FOUND, "invalid_request_error", message).with_code("model_not_found")
+            );
+        };
+        serde_json::to_vec(model)
+    };
+    Ok(json(body.unwrap_or_default()))
+}

@@ -1,0 +1,54 @@
+//! What a valid configuration means, for people.
+
+use std::fmt::Write;
+
+use ambassador_config::Settings;
+use ambassador_core::{catalog, provider::Operation};
+
+/// The settings in a few lines: who is asked for what, with how many keys.
+#[must_use]
+pub(crate) fn describe(settings: &Settings, from_file: bool) -> String {
+    let mut text = String::from("The configuration is valid.\n\nproviders");
+    if !from_file {
+        text.push_str(", in the order in which they are asked");
+    }
+    text.push('\n');
+    for (upstream, routed) in settings.upstreams.iter().zip(settings.router.upstreams()) {
+        let kind = upstream.provider.kind();
+        let keys = match upstream.keys.len() {
+            0 => "no key".to_owned(),
+            1 => "1 key".to_owned(),
+            several => format!("{several} keys"),
+        };
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "  {}: {kind} at {}, {keys}", upstream.name, upstream.base_url);
+        if !from_file {
+            let other = match (&routed.model, catalog::default_model(kind)) {
+                (Some(model), _) => format!("{model} (as configured)"),
+                (None, Some(model)) => format!("{model} (the default of {})", catalog::AS_OF),
+                (None, None) => "by the name that the request gives".to_owned(),
+            };
+            let family = catalog::models(kind);
+            if family.is_empty() {
+                let _ = writeln!(text, "    asked for every model {other}");
+            } else {
+                let _ = writeln!(text, "    asked for its own models by name, for any other: {other}");
+            }
+        }
+    }
+    if from_file {
+        text.push_str("\nroutes\n");
+        for (model, _) in settings.router.models() {
+            if let Ok(plan) = settings.router.plan(Operation::Chat, &model, 0) {
+                let ways = plan.candidates.iter().filter_map(|candidate| {
+                    let upstream = settings.upstreams.get(candidate.upstream)?;
+                    Some(format!("{}/{}", upstream.name, candidate.model))
+                });
+                let _ = writeln!(text, "  {model} -> {}", ways.collect::<Vec<_>>().join(", then "));
+            }
+        }
+    }
+    let _ =
+        write!(text, "\nlistens on {} (agent) and {} (probes, metrics)", settings.listen.data, settings.listen.admin);
+    text
+}

@@ -1,0 +1,120 @@
+//! Why there is no answer, and how that is told: the one place where a failure becomes HTTP.
+
+use ambassador_core::{
+    dialect::openai::{Invalid, Problem, error_body},
+    failover,
+    provider::{Inexpressible, Refusal},
+    route::NoRoute,
+};
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
+
+use crate::body::Body;
+
+/// A request without an answer. What it says is for the caller; it holds no key and nothing of the conversation
+/// beyond the provider's own words.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The status for the caller.
+    pub status: StatusCode,
+    /// What went wrong, in the shape that its SDK knows.
+    pub problem: Problem,
+    /// When to come back, as the provider says it.
+    pub retry_after: Option<HeaderValue>,
+}
+
+impl Failure {
+    /// A failure with the status and an error of the type `kind`.
+    #[must_use]
+    pub fn new(status: StatusCode, kind: &str, message: impl Into<String>) -> Self {
+        Self { status, problem: Problem::new(kind, message), retry_after: None }
+    }
+
+    /// The same with a machine-readable code.
+    #[must_use]
+    pub fn with_code(mut self, code: &str) -> Self {
+        self.problem.code = Some(code.to_owned());
+        self
+    }
+
+    /// What a provider said instead of answering.
+    #[must_use]
+    pub fn refused(status: StatusCode, refusal: Refusal, retry_after: Option<HeaderValue>) -> Self {
+        Self { status, problem: Problem::from_refusal(status.as_u16(), refusal), retry_after }
+    }
+
+    /// A provider that could not be reached, or that broke off.
+    #[must_use]
+    pub fn unreachable(provider: &str, what: &str) -> Self {
+        let message = format!("The provider '{provider}' could not be reached: {what}.");
+        Self::new(StatusCode::BAD_GATEWAY, "upstream_error", message).with_code("upstream_unreachable")
+    }
+
+    /// A provider whose answer was none.
+    #[must_use]
+    pub fn malformed(provider: &str, what: &str) -> Self {
+        let message = format!("The provider '{provider}' sent an answer that cannot be used: {what}.");
+        Self::new(StatusCode::BAD_GATEWAY, "upstream_error", message).with_code("upstream_malformed")
+    }
+
+    /// A provider that took too long.
+    #[must_use]
+    pub fn timed_out(provider: &str, phase: failover::Phase) -> Self {
+        let phase = match phase {
+            failover::Phase::Connect => "a connection",
+            failover::Phase::Headers => "its response",
+            failover::Phase::FirstContent => "its first content",
+            failover::Phase::Idle => "more content",
+            failover::Phase::Total => "its answer",
+        };
+        let message = format!("The provider '{provider}' took too long: gave up waiting for {phase}.");
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", message).with_code("upstream_timeout")
+    }
+
+    /// The request's deadline has passed.
+    #[must_use]
+    pub fn deadline(attempts: u32) -> Self {
+        let message = format!("The request's deadline passed before any provider had answered ({attempts} attempts).");
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", message).with_code("deadline_exceeded")
+    }
+
+    /// As a response.
+    #[must_use]
+    pub fn response(&self) -> Response<Body> {
+        let mut response = Response::new(Body::whole(error_body(&self.problem)));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(retry_after) = &self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, retry_after.clone());
+        }
+        response
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        let mut failure = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", invalid.message);
+        failure.problem.param = invalid.param;
+        failure
+    }
+}
+
+impl From<Inexpressible> for Failure {
+    fn from(inexpressible: Inexpressible) -> Self {
+        let mut failure = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", inexpressible.message)
+            .with_code("unsupported_by_provider");
+        failure.problem.param = Some(inexpressible.param);
+        failure
+    }
+}
+
+impl From<NoRoute> for Failure {
+    fn from(no_route: NoRoute) -> Self {
+        let mut failure = Self::new(StatusCode::NOT_FOUND, "invalid_request_error", no_route.to_string())
+            .with_code("model_not_found");
+        failure.problem.param = Some("model".to_owned());
+        failure
+    }
+}

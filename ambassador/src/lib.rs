@@ -1,0 +1,18 @@
+//! The ambassador: one localhost endpoint for every model provider.
+//!
+//! The way of a request, always downward: [`server`] -> [`api`] -> [`dispatch`] -> [`upstream`], and back through
+//! [`stream`] where the answer is streamed. What is decided on the way is decided in `ambassador-core`; here it is
+//! carried out.
+
+pub mod api;
+pub mod body;
+pub mod conversations;
+pub mod dispatch;
+pub mod failure;
+pub mod gateway;
+pub mod metrics;
+pub mod outcome;
+pub mod server;
+pub mod stream;
+pub mod tls;
+pub mod upstream;

@@ -1,0 +1,95 @@
+//! The life of the process, in order.
+
+mod check;
+mod cli;
+
+use std::{process::ExitCode, sync::Arc};
+
+use ambassador::{gateway::Gateway, server};
+use ambassador_config::{FILE_VARIABLE, Settings};
+use chassis::{
+    admin::{Admin, Heartbeat, Readiness},
+    clock,
+    config::Environment,
+    exit::Code,
+    metrics::Metrics,
+    net::{Incoming, parse_listen},
+    output,
+    shutdown::{Drain, Drained, Signals},
+    task, telemetry,
+};
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let environment = Environment::from_process();
+    let command = match Cli::read() {
+        Ok(cli) => cli.command,
+        Err(code) => return code.into(),
+    };
+    if let Some(Command::Schema) = command {
+        output::line(ambassador_config::schema());
+        return Code::Ok.into();
+    }
+    if let Some(Command::Healthcheck { probe }) = command {
+        let address = environment.get("AMBASSADOR_ADMIN_LISTEN").unwrap_or(ambassador_config::Listen::ADMIN);
+        return chassis::cli::healthcheck(address, probe.path());
+    }
+    let settings = match ambassador_config::load(&environment) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            output::complain(problems);
+            return Code::Config.into();
+        }
+    };
+    if let Some(Command::Check) = command {
+        output::line(check::describe(&settings, environment.get(FILE_VARIABLE).is_some()));
+        return Code::Ok.into();
+    }
+    match run(settings, &environment) {
+        Ok(()) => Code::Ok.into(),
+        Err(error) => {
+            output::complain(format!("ambassador: {error:#}"));
+            Code::Unavailable.into()
+        }
+    }
+}
+
+fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
+    let telemetry = telemetry::init(&telemetry::Settings {
+        service: "ambassador",
+        version: env!("CARGO_PKG_VERSION"),
+        environment,
+    });
+    // Sockets first: whatever says that it is healthy can be reached.
+    let data = parse_listen(&settings.listen.data)?.bind()?;
+    let admin = parse_listen(&settings.listen.admin)?.bind()?;
+    let grace = settings.listen.drain;
+
+    let metrics = Metrics::new();
+    let readiness = Readiness::new();
+    let heartbeat = Heartbeat::new(clock::now());
+    let seed = u64::try_from(clock::unix().as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
+    let gateway = Arc::new(Gateway::new(settings, &metrics, seed)?);
+    let admin = Admin::new(readiness.clone(), heartbeat.clone(), metrics).serve(admin)?;
+
+    task::block_on(async move {
+        let drain = Drain::new();
+        Signals::install()?.watch(drain.clone());
+        heartbeat.keep();
+        let incoming = Incoming::new(data)?;
+        tracing::info!(listen = ?incoming.addresses(), admin = ?admin.addresses(), "serving");
+        readiness.started();
+        readiness.ready(true, "");
+
+        server::serve(gateway, incoming, drain.clone(), telemetry.traces()).await;
+
+        readiness.draining();
+        tracing::info!(in_flight = drain.in_flight(), "draining");
+        if let Drained::TimedOut { left } = drain.drain(grace).await {
+            tracing::warn!(left, "the grace is over, what is left is cut");
+        }
+        tracing::info!("ended");
+        Ok(())
+    })?
+}

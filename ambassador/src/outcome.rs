@@ -1,0 +1,158 @@
+//! What became of a request, told exactly once: when this guard drops, whatever happened, cancellation included.
+
+use std::{sync::Arc, time::Instant};
+
+use ambassador_core::chat::Usage;
+use chassis::clock;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::metrics::Series;
+
+/// The account of one request.
+#[derive(Debug)]
+pub struct Outcome {
+    series: Arc<Series>,
+    started: Instant,
+    /// The caller's or our own id of the request.
+    pub request_id: String,
+    /// The model that was asked for: of the provider that answered, else of the primary.
+    asked: String,
+    /// The model that answered, as the provider names it.
+    model: Option<String>,
+    provider: Option<String>,
+    attempts: u32,
+    usage: Option<Usage>,
+    streamed: bool,
+    end: End,
+    /// Kept as long as the request is in flight.
+    _slot: OwnedSemaphorePermit,
+    _in_flight: Counted,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It has not, so far. Dropped in this state, it was given up by the caller.
+    Open,
+    Complete,
+    Failed(&'static str),
+}
+
+impl Outcome {
+    /// Opens the account of a request that arrived at `started`.
+    #[must_use]
+    pub fn new(series: Arc<Series>, request_id: String, started: Instant, slot: OwnedSemaphorePermit) -> Self {
+        let in_flight = Counted::new(&series.in_flight);
+        Self {
+            series,
+            started,
+            request_id,
+            asked: String::new(),
+            model: None,
+            provider: None,
+            attempts: 0,
+            usage: None,
+            streamed: false,
+            end: End::Open,
+            _slot: slot,
+            _in_flight: in_flight,
+        }
+    }
+
+    /// The model that is asked for first.
+    pub fn asks_for(&mut self, model: &str) {
+        model.clone_into(&mut self.asked);
+    }
+
+    /// A provider answers, after so many attempts.
+    pub fn answered_by(&mut self, provider: &str, asked: &str, attempts: u32, streamed: bool) {
+        self.provider = Some(provider.to_owned());
+        asked.clone_into(&mut self.asked);
+        self.attempts = attempts;
+        self.streamed = streamed;
+    }
+
+    /// Notes the first content of a stream.
+    pub fn first_content(&self) {
+        self.series.model(&self.asked, true).first_content(clock::now().saturating_duration_since(self.started));
+    }
+
+    /// The answer is complete.
+    pub fn complete(&mut self, model: Option<String>, usage: Option<Usage>) {
+        self.model = model;
+        self.usage = usage;
+        self.end = End::Complete;
+    }
+
+    /// The answer broke off; what had been told of its cost until then counts.
+    pub fn broke_off(&mut self, reason: &'static str, model: Option<String>, usage: Option<Usage>) {
+        self.model = model;
+        self.usage = usage;
+        self.end = End::Failed(reason);
+    }
+
+    /// There is no answer.
+    pub fn failed(&mut self, reason: &'static str, attempts: u32) {
+        self.attempts = attempts;
+        self.end = End::Failed(reason);
+    }
+
+    /// What a stream has told so far, should it be given up.
+    pub fn so_far(&mut self, model: Option<&String>, usage: Option<Usage>) {
+        self.model = model.cloned();
+        self.usage = usage;
+    }
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        let took = clock::now().saturating_duration_since(self.started);
+        let answered = self.provider.is_some();
+        let series = self.series.model(&self.asked, answered);
+        series.ended(self.end == End::Complete, took);
+        if answered {
+            self.series.spent(&series, self.usage, self.model.as_deref(), &self.asked);
+        }
+        let end = match self.end {
+            End::Complete => "complete",
+            End::Failed(reason) => reason,
+            End::Open => {
+                self.series.abandoned.inc();
+                "abandoned"
+            }
+        };
+        let usage = self.usage.unwrap_or_default();
+        tracing::info!(
+            request_id = self.request_id,
+            provider = self.provider.as_deref().unwrap_or("none"),
+            model = answered.then_some(self.model.as_deref().unwrap_or(&self.asked)),
+            attempts = self.attempts,
+            stream = self.streamed,
+            end,
+            input_tokens = usage.input,
+            output_tokens = usage.output,
+            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "request ended",
+        );
+    }
+}
+
+/// One more in a gauge, as long as it lives.
+#[derive(Debug)]
+pub struct Counted(Gauge);
+
+impl Counted {
+    /// Counts one more.
+    #[must_use]
+    pub fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

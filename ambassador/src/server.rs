@@ -1,0 +1,130 @@
+//! The data plane: connections in, each request through the one stack below.
+
+use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
+
+use chassis::{net::Incoming, shutdown::Drain, task, telemetry};
+use http::{Request, Response, StatusCode};
+use hyper::{body, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tower::{Service, ServiceBuilder, service_fn};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::{api, body::Body, failure::Failure, gateway::Gateway};
+
+/// How long a client may take to send a request's headers.
+const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// Serves connections until the drain begins; those that are open then finish what they are at.
+pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, traces: bool) {
+    loop {
+        let (stream, _peer) = tokio::select! {
+            biased;
+            () = drain.draining() => return,
+            accepted = incoming.accept() => accepted,
+        };
+        let connection = connection(Arc::clone(&gateway), stream, drain.clone(), traces);
+        task::spawn(drain.track_future(connection));
+    }
+}
+
+/// Serves one connection to its end.
+async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, traces: bool) {
+    let handler = service_fn(move |request: Request<body::Incoming>| {
+        let gateway = Arc::clone(&gateway);
+        // Boxed, because a connection that is to say a last word must be movable.
+        Box::pin(async move { Ok::<_, std::convert::Infallible>(api::handle(gateway, request).await) })
+    });
+    // The stack of a request, outermost first.
+    let stack = ServiceBuilder::new()
+        // A span that joins the agent's trace; without a collector it costs one branch.
+        .layer_fn(move |inner| Traced { inner, traces })
+        // One bug costs one request: a panic becomes that request's 500.
+        .layer(CatchPanicLayer::custom(panicked))
+        .service(handler);
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(stack));
+    let mut draining = std::pin::pin!(drain.draining());
+    let mut told = false;
+    let result = std::future::poll_fn(|cx| {
+        if !told && draining.as_mut().poll(cx).is_ready() {
+            told = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        connection.poll_without_shutdown(cx)
+    })
+    .await;
+    let mut io = connection.into_parts().io.into_inner();
+    if let Err(error) = result
+        && let Some(answer) = last_words(&error)
+    {
+        // The client is owed an answer, and hyper is past giving one. Whether it is read is the client's affair.
+        let _unread = io.write_all(answer.as_bytes()).await;
+    }
+    let _gone = io.shutdown().await;
+}
+
+/// What is said to a client whose request never became one.
+fn last_words(error: &hyper::Error) -> Option<String> {
+    let (status, message) = if error.is_timeout() {
+        let message = format!("The request's headers did not arrive within {} seconds.", HEADERS_WITHIN.as_secs());
+        (StatusCode::REQUEST_TIMEOUT, message)
+    } else {
+        return None;
+    };
+    let failure = Failure::new(status, "invalid_request_error", message);
+    let body = String::from_utf8(ambassador_core::dialect::openai::error_body(&failure.problem)).ok()?;
+    Some(format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// What the panic says stays here: it may quote what was being worked on.
+#[allow(clippy::needless_pass_by_value, reason = "the signature that the layer asks for")]
+fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let message = "The ambassador has a bug, and this request has found it. Others are not affected.";
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message).with_code("internal_error").response()
+}
+
+/// Runs each request in a span of its own.
+#[derive(Clone, Copy, Debug)]
+struct Traced<S> {
+    inner: S,
+    traces: bool,
+}
+
+impl<S, B> Service<Request<B>> for Traced<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = tracing::instrument::Instrumented<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let span = if self.traces {
+            let span = tracing::info_span!(
+                "llm request",
+                otel.kind = "server",
+                http.request.method = %request.method(),
+                url.path = request.uri().path(),
+            );
+            telemetry::follow(&span, request.headers());
+            span
+        } else {
+            tracing::Span::none()
+        };
+        self.inner.call(request).instrument(span)
+    }
+}

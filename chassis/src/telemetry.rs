@@ -1,0 +1,101 @@
+//! Logs always, traces where somebody collects them.
+//!
+//! Everything is written through `tracing`. Logs go to standard error: JSON in a pod, lines for
+//! people in a terminal. Traces go to an OTLP collector over HTTP, and only when one is named;
+//! otherwise no part of OpenTelemetry is started and a request pays nothing for it.
+//!
+//! | variable | meaning | default |
+//! | --- | --- | --- |
+//! | `RUST_LOG` | what to log, as `tracing` directives | `info` |
+//! | `LOG_FORMAT` | `json` or `text` | `text` in a terminal, else `json` |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, without `/v1/traces` | no traces |
+//! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the whole URL; wins over the above | |
+//! | `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT` | sent along; milliseconds for one export | none, 10 s |
+//! | `OTEL_TRACES_SAMPLER_ARG` | which share of the traces that begin here is kept, 0 to 1 | 1 |
+//! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | how we are called there | the binary |
+//! | `OTEL_SDK_DISABLED` | `true` for no traces | `false` |
+
+mod export;
+mod logs;
+mod propagate;
+mod traces;
+
+pub use propagate::{follow, inject, remote_context};
+
+use std::panic;
+use std::time::Duration;
+
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::config::Environment;
+
+/// How long the last spans may take to leave when the process ends.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// Who is speaking, and the environment that says how.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// The name of the binary.
+    pub service: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Where the variables above are looked up.
+    pub environment: &'a Environment,
+}
+
+/// Keeps telemetry going. When it is dropped the last spans are sent, for at most 2 seconds, so it
+/// belongs into `main`, above everything that traces.
+#[derive(Debug)]
+#[must_use = "the last spans are lost unless this lives as long as main"]
+pub struct Guard {
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Guard {
+    /// Whether spans are exported.
+    #[must_use]
+    pub const fn traces(&self) -> bool {
+        self.traces.is_some()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.traces
+            && let Err(error) = provider.shutdown_with_timeout(FLUSH)
+        {
+            tracing::warn!(%error, "the last spans were lost");
+        }
+    }
+}
+
+/// Starts the logs, and the traces if a collector is named. Panics are logged from then on.
+///
+/// Nothing here stops a process from starting: a setting that makes no sense is logged and its
+/// default taken. A second call in one process leaves the first in place.
+pub fn init(settings: &Settings<'_>) -> Guard {
+    let mut complaints = Vec::new();
+    let traces = traces::start(settings, &mut complaints);
+    let subscriber = tracing_subscriber::registry()
+        .with(logs::layer(settings.environment, &mut complaints))
+        .with(traces.as_ref().map(|provider| traces::layer(provider, settings.service)));
+    if tracing::subscriber::set_global_default(subscriber).is_err() {
+        complaints.push("telemetry was started before; that start stays in place".to_owned());
+    }
+    log_panics();
+    propagate::switch(traces.is_some());
+    for complaint in complaints {
+        tracing::warn!("{complaint}");
+    }
+    Guard { traces }
+}
+
+/// A panic is a defect worth finding, and in a pod only a log line is found.
+fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("of an unknown kind");
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%location, panic = message, "panic");
+    }));
+}

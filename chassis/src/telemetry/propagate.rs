@@ -1,0 +1,48 @@
+//! Who called us, and whom we call: the W3C `traceparent` header.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::HeaderMap;
+use opentelemetry::Context;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Whether spans are exported. When they are not, nothing here looks at a header.
+static ON: AtomicBool = AtomicBool::new(false);
+
+static W3C: LazyLock<TraceContextPropagator> = LazyLock::new(TraceContextPropagator::new);
+
+pub(super) fn switch(on: bool) {
+    ON.store(on, Ordering::Relaxed);
+}
+
+/// The trace a request belongs to, by its headers. Empty when it belongs to none, or when spans are
+/// not exported.
+#[must_use]
+pub fn remote_context(headers: &HeaderMap) -> Context {
+    if !ON.load(Ordering::Relaxed) {
+        return Context::new();
+    }
+    W3C.extract_with_context(&Context::new(), &HeaderExtractor(headers))
+}
+
+/// Makes `span` a part of the trace that the headers of a request name. Call it before the span is
+/// entered.
+pub fn follow(span: &Span, headers: &HeaderMap) {
+    if ON.load(Ordering::Relaxed) {
+        // It fails only for a span that is filtered out, which nobody will see.
+        let _ = span.set_parent(remote_context(headers));
+    }
+}
+
+/// Writes the current span into the headers of a request we are about to send. Leaves them as they
+/// are when spans are not exported.
+pub fn inject(headers: &mut HeaderMap) {
+    if ON.load(Ordering::Relaxed) {
+        W3C.inject_context(&Span::current().context(), &mut HeaderInjector(headers));
+    }
+}
