@@ -1,7 +1,7 @@
 //! The command line.
 
 use chassis::{exit::Code, output};
-use clap::{Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// One localhost endpoint for every model provider, with failover.
 ///
@@ -61,14 +61,15 @@ impl Cli {
     /// # Errors
     /// [`Code::Usage`] when it makes no sense, [`Code::Ok`] when help or the version was asked for.
     pub(crate) fn read() -> Result<Self, Code> {
-        Self::try_parse().map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                output::line(error.to_string().trim_end());
-                Code::Ok
-            }
-            _ => {
-                output::complain(error.to_string().trim_end());
+        Self::try_parse().map_err(|error| {
+            let text = error.to_string();
+            // Help and the version come as errors, too, but they are what was asked for.
+            if error.use_stderr() {
+                output::complain(text.trim_end());
                 Code::Usage
+            } else {
+                output::line(text.trim_end());
+                Code::Ok
             }
         })
     }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use ambassador_core::{
     dialect::openai::Ask,
-    exchange::{self, Answer, CannotPrepare, NoAnswer},
+    exchange::{self, Answer, CannotPrepare},
     failover::{self, Failover, Leg, Phase, Step, Stop},
-    provider::StreamError,
+    provider::{NoAnswer, StreamError},
     route::{Candidate, Plan},
     timeouts::Timeouts,
 };
@@ -231,10 +231,6 @@ impl Attempt<'_> {
     /// Sends the request and waits for the response's headers.
     async fn send(&self, body: Bytes, timeouts: &Timeouts, total: Limit) -> Result<Response<UpstreamBody>, Failed> {
         let upstream = self.upstream;
-        let request = || {
-            let request = upstream.request(self.ask.operation, self.key, body.clone());
-            request.ok_or_else(|| Failed::malformed(upstream, "it does not serve this endpoint"))
-        };
         let mut fresh = false;
         loop {
             let waiting = Counted::new(&self.gateway.series.waiting);
@@ -248,7 +244,10 @@ impl Attempt<'_> {
             let first = timeouts.first_content.filter(|_| self.ask.stream);
             let sent = clock::now();
             let limit = total.or(sent, timeouts.headers, Phase::Headers).or(sent, first, Phase::FirstContent);
-            match within(limit, upstream, connection.send(request()?)).await? {
+            let Some(request) = upstream.request(self.ask.operation, self.key, body.clone()) else {
+                return Err(Failed::malformed(upstream, "it does not serve this endpoint"));
+            };
+            match within(limit, upstream, connection.send(request)).await? {
                 Ok(response) => return Ok(response),
                 // The server closed a kept-alive connection in the moment it was used again. It has seen nothing of
                 // the request, and that says nothing about the provider.

@@ -144,27 +144,32 @@ pub struct AnthropicModel {
     pub sampling_pair: bool,
     /// Thinks as it sees fit (`thinking: adaptive` with `output_config.effort`) instead of by a budget of tokens.
     pub adaptive_thinking: bool,
+    /// Thinks unless it is told not to (and can be told).
+    pub thinks_unasked: bool,
 }
 
 /// What an Anthropic model takes. An unknown name is taken for a new model: those refuse most.
 #[must_use]
 pub fn anthropic(model: &str) -> AnthropicModel {
     let is = |names: &[&str]| names.iter().any(|name| model.contains(name));
-    let old = is(&["claude-3", "claude-2", "claude-instant"]);
-    let sampling = !is(&["opus-4-7", "opus-4-8", "opus-4-9", "opus-5", "sonnet-5", "fable"]);
+    let claude_3 = is(&["claude-3", "claude-2", "claude-instant"]);
+    let first_4 = is(&["opus-4-0", "opus-4-2025", "sonnet-4-0", "sonnet-4-2025"]);
+    let later_4 = is(&["opus-4-1", "opus-4-5", "opus-4-6", "sonnet-4-5", "sonnet-4-6", "haiku-4-5"]);
+    let sampling = claude_3 || first_4 || later_4;
     AnthropicModel {
         max_output: if is(&["claude-3-5"]) {
             8_192
-        } else if old && !is(&["claude-3-7"]) {
+        } else if claude_3 && !is(&["claude-3-7"]) {
             4_096
-        } else if is(&["opus-4-0", "opus-4-1", "claude-opus-4-2025"]) {
+        } else if is(&["opus-4-0", "opus-4-1", "opus-4-2025"]) {
             32_000
         } else {
             64_000
         },
         sampling,
-        sampling_pair: old || is(&["sonnet-4-0", "sonnet-4-2025", "opus-4-0", "claude-opus-4-2025"]),
+        sampling_pair: claude_3 || first_4,
         adaptive_thinking: !sampling,
+        thinks_unasked: is(&["opus-5", "sonnet-5", "haiku-5"]) && !is(&["opus-5-5", "sonnet-5-5"]),
     }
 }
 

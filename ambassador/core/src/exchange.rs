@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::{
     chat,
     dialect::openai::{self, Ask, Encoder, Invalid},
-    provider::{Inexpressible, Malformed, Operation, Provider, Refusal},
+    provider::{Api, Inexpressible, Malformed, NoAnswer, Operation, Provider},
     relay::{Passthrough, Relay, Translated},
     wire::{openai::Passing, reason::reason},
 };
@@ -43,12 +43,12 @@ pub fn prepare(
     model: &str,
     stream_usage: bool,
 ) -> Result<Prepared, CannotPrepare> {
-    match provider.translator() {
-        None => {
-            let body = provider.adapt(ask.operation, &ask.envelope, model, stream_usage);
+    match provider.api() {
+        Api::Same(adapter) => {
+            let body = adapter.adapt(ask.operation, &ask.envelope, model, stream_usage);
             Ok(Prepared { body, dropped: Vec::new() })
         }
-        Some(translator) => {
+        Api::Own(translator) => {
             let encoded = translator.encode(&openai::chat(&ask.envelope)?, model)?;
             Ok(Prepared { body: encoded.body, dropped: encoded.dropped })
         }
@@ -66,23 +66,12 @@ pub struct Answer {
     pub usage: Option<chat::Usage>,
 }
 
-/// Why a body that came with a 200 is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// It reports a failure.
-    #[error("the provider reported {}", .0.kind.as_deref().unwrap_or("an error"))]
-    Refused(Refusal),
-    /// It cannot be read.
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
-}
-
 /// What a whole answer means to the caller; `created` is the time in seconds since 1970.
 ///
 /// # Errors
 /// When the body is no answer, whatever the status said.
 pub fn answer(provider: &dyn Provider, operation: Operation, body: Bytes, created: u64) -> Result<Answer, NoAnswer> {
-    if let Some(translator) = provider.translator() {
+    if let Api::Own(translator) = provider.api() {
         let response = translator.decode(&body)?;
         let body = openai::answer(&response, created).into();
         return Ok(Answer { body, model: Some(response.model), usage: Some(response.usage) });
@@ -102,8 +91,10 @@ pub fn answer(provider: &dyn Provider, operation: Operation, body: Bytes, create
 /// What carries a streamed answer of `provider` to the caller; `created` is the time in seconds since 1970.
 #[must_use]
 pub fn relay(provider: &dyn Provider, ask: &Ask<'_>, created: u64) -> Box<dyn Relay> {
-    match provider.translator() {
-        None => Box::new(Passthrough::new(ask.include_usage)),
-        Some(translator) => Box::new(Translated::new(translator.events(), Encoder::new(created, ask.include_usage))),
+    match provider.api() {
+        Api::Same(_) => Box::new(Passthrough::new(ask.include_usage)),
+        Api::Own(translator) => {
+            Box::new(Translated::new(translator.events(), Encoder::new(created, ask.include_usage)))
+        }
     }
 }

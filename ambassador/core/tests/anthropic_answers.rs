@@ -9,12 +9,12 @@
 
 use ambassador_core::{
     chat::{Event, Finish, Usage},
-    provider::{Anthropic, Malformed, Provider, StreamError},
+    provider::{Anthropic, NoAnswer, StreamError, Translator},
 };
 use serde_json::{Value, json};
 
-fn decode(body: &Value) -> Result<ambassador_core::chat::Response, Malformed> {
-    Anthropic.translator().unwrap().decode(body.to_string().as_bytes())
+fn decode(body: &Value) -> Result<ambassador_core::chat::Response, NoAnswer> {
+    Anthropic.decode(body.to_string().as_bytes())
 }
 
 fn message(content: Value, stop_reason: &str) -> Value {
@@ -26,7 +26,7 @@ fn message(content: Value, stop_reason: &str) -> Value {
 
 /// Events as they come from the decoder, and how it ends.
 fn stream(events: &[Value]) -> (Vec<Event>, Result<(), StreamError>) {
-    let mut decoder = Anthropic.translator().unwrap().events();
+    let mut decoder = Anthropic.events();
     let mut out = Vec::new();
     for event in events {
         // The API pads its lines.
@@ -111,7 +111,7 @@ fn blocks_are_sorted_by_what_they_are_to_the_caller() {
 fn arguments_keep_the_models_order() {
     let body = r#"{"type":"message","id":"m","model":"c","stop_reason":"tool_use","usage":{},
         "content":[{"type":"tool_use","id":"a","name":"n","input":{ "z" : 1 , "a" : " x " }}]}"#;
-    let response = Anthropic.translator().unwrap().decode(body.as_bytes()).unwrap();
+    let response = Anthropic.decode(body.as_bytes()).unwrap();
     assert_eq!(response.calls[0].arguments, r#"{"z":1,"a":" x "}"#);
 }
 
@@ -331,7 +331,7 @@ fn events_that_make_no_sense_are_malformed() {
     malformed(&[json!({"no": "type"})]);
     let told = malformed(&[start(), text(), delta(0, json!({"type": "text_delta", "text": ["CANARY"]}))]);
     assert!(!told.contains("CANARY"), "{told}");
-    let mut decoder = Anthropic.translator().unwrap().events();
+    let mut decoder = Anthropic.events();
     for data in ["", "[DONE]", "{\"type\":\"message_sto", "{}"] {
         assert!(matches!(decoder.event(data.as_bytes(), &mut Vec::new()), Err(StreamError::Malformed(_))), "{data}");
     }

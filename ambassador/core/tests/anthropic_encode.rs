@@ -9,7 +9,7 @@
 
 use ambassador_core::{
     chat::{Effort, Format, Message, Part, Request, Tool, ToolCall, ToolChoice},
-    provider::{Anthropic, Inexpressible, Provider},
+    provider::{Anthropic, Inexpressible, Translator},
 };
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ const SONNET: &str = "claude-sonnet-4-5";
 const OPUS: &str = "claude-opus-4-8";
 
 fn encode(request: &Request, model: &str) -> Result<(Value, Vec<&'static str>), Inexpressible> {
-    let encoded = Anthropic.translator().unwrap().encode(request, model)?;
+    let encoded = Anthropic.encode(request, model)?;
     Ok((serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped))
 }
 
@@ -115,6 +115,15 @@ fn answers_to_parallel_calls_stand_first_and_together_in_the_next_turn() {
 }
 
 #[test]
+fn each_round_of_calls_has_its_answers_at_its_own_head() {
+    let first = vec![user("go"), calls(&["a", "b"]), answer("a", "A"), answer("b", "B")];
+    let second = vec![calls(&["c"]), user("hurry"), answer("c", "C")];
+    let (body, _) = sent(&ask([first, second].concat()));
+    assert_eq!(body["messages"][4]["content"][0]["tool_use_id"], "c");
+    assert_eq!(body["messages"][4]["content"][1]["text"], "hurry");
+}
+
+#[test]
 fn calls_that_came_in_messages_of_their_own_are_one_turn() {
     let (body, _) = sent(&ask(vec![user("go"), calls(&["a"]), calls(&["b"]), answer("a", "A"), answer("b", "B")]));
     assert_eq!(body["messages"][1]["content"].as_array().unwrap().len(), 2);
@@ -169,7 +178,7 @@ fn arguments_become_an_object_and_keep_their_order() {
     let with = |arguments: &str| {
         let call = ToolCall { id: "a".into(), name: "look up!".into(), arguments: arguments.to_owned() };
         let history = vec![user("go"), Message::Assistant { content: text("ok"), calls: vec![call] }, answer("a", "A")];
-        let encoded = Anthropic.translator().unwrap().encode(&ask(history), SONNET).unwrap();
+        let encoded = Anthropic.encode(&ask(history), SONNET).unwrap();
         (String::from_utf8(encoded.body.to_vec()).unwrap(), encoded.dropped)
     };
     let (body, dropped) = with(r#"{"z":1,"a":[2]}"#);

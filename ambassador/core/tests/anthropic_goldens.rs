@@ -11,7 +11,7 @@ use std::{fs, path::PathBuf};
 
 use ambassador_core::{
     chat::{Effort, Format, Message, Part, Request, Tool, ToolCall, ToolChoice},
-    provider::{Anthropic, Provider},
+    provider::{Anthropic, Translator},
 };
 use serde_json::{Map, Value, json};
 
@@ -129,7 +129,7 @@ fn requests() -> Vec<Case> {
 #[test]
 fn requests_become_messages() {
     for (name, model, request) in requests() {
-        let encoded = Anthropic.translator().unwrap().encode(&request, model).unwrap();
+        let encoded = Anthropic.encode(&request, model).unwrap();
         let body: Value = serde_json::from_slice(&encoded.body).unwrap();
         // Sorted, because the order of keys is a matter of the JSON library's features.
         insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false }, {
@@ -154,7 +154,7 @@ fn fixtures(folder: &str) -> Vec<(String, String)> {
 #[test]
 fn answers_become_canonical() {
     for (name, body) in fixtures("answers") {
-        let response = Anthropic.translator().unwrap().decode(body.as_bytes()).unwrap();
+        let response = Anthropic.decode(body.as_bytes()).unwrap();
         insta::with_settings!({ prepend_module_to_snapshot => false }, {
             insta::assert_debug_snapshot!(format!("anthropic_answer__{name}"), response);
         });
@@ -164,7 +164,7 @@ fn answers_become_canonical() {
 #[test]
 fn streams_become_canonical() {
     for (name, body) in fixtures("streams") {
-        let mut decoder = Anthropic.translator().unwrap().events();
+        let mut decoder = Anthropic.events();
         let mut events = Vec::new();
         let mut data = body.lines().filter_map(|line| line.strip_prefix("data: "));
         let result = data.try_for_each(|data| decoder.event(data.as_bytes(), &mut events));

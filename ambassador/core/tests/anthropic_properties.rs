@@ -9,7 +9,7 @@
 
 use ambassador_core::{
     chat::{Effort, Event, Format, Message, Part, Request, Tool, ToolCall, ToolChoice},
-    provider::{Anthropic, Provider},
+    provider::{Anthropic, Provider, Translator},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
@@ -213,16 +213,16 @@ proptest! {
 
     #[test]
     fn a_body_keeps_the_rules_of_the_api(request in request(), model in select(vec!["claude-sonnet-4-5", "claude-opus-4-8", "x"])) {
-        if let Ok(encoded) = Anthropic.translator().unwrap().encode(&request, model) {
+        if let Ok(encoded) = Anthropic.encode(&request, model) {
             check(&serde_json::from_slice(&encoded.body).unwrap());
             // A prompt cache knows a prompt by its bytes.
-            prop_assert_eq!(&Anthropic.translator().unwrap().encode(&request, model).unwrap(), &encoded);
+            prop_assert_eq!(&Anthropic.encode(&request, model).unwrap(), &encoded);
         }
     }
 
     #[test]
     fn any_bytes_are_survived(bytes in vec(any::<u8>(), 0..60), text in "\\PC{0,60}") {
-        let translator = Anthropic.translator().unwrap();
+        let translator = Anthropic;
         for body in [bytes.as_slice(), text.as_bytes()] {
             prop_assert!(translator.decode(body).is_err());
             let _ = Anthropic.refusal(500, body);
@@ -232,7 +232,7 @@ proptest! {
 
     #[test]
     fn events_in_any_order_never_make_a_malformed_answer(picks in vec(0_usize..EVENTS.len(), 0..14)) {
-        let mut decoder = Anthropic.translator().unwrap().events();
+        let mut decoder = Anthropic.events();
         let mut out = Vec::new();
         for pick in picks {
             if decoder.event(EVENTS[pick].as_bytes(), &mut out).is_err() {

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use ambassador_core::{
     chat::{Event, Finish, Response, Usage},
-    provider::{Anthropic, Provider, StreamError},
+    provider::{Anthropic, StreamError, Translator},
 };
 use serde_json::Value;
 
@@ -165,7 +165,7 @@ fn assembled(events: &[String]) -> Value {
 
 /// Decodes a stream and checks its form on the way.
 fn streamed(events: &[String]) -> Result<Said, StreamError> {
-    let mut decoder = Anthropic.translator().unwrap().events();
+    let mut decoder = Anthropic.events();
     let mut out = Vec::new();
     for event in events {
         decoder.event(event.as_bytes(), &mut out)?;
@@ -215,11 +215,7 @@ fn every_recorded_answer_is_read_as_it_was_meant() {
             Recorded::Whole(name, message) => {
                 // Recorders sort or indent what they keep; either way it is the same message.
                 for body in [message.to_string(), format!("{message:#}")] {
-                    let response = Anthropic
-                        .translator()
-                        .unwrap()
-                        .decode(body.as_bytes())
-                        .unwrap_or_else(|e| panic!("{name}: {e}"));
+                    let response = Anthropic.decode(body.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
                     assert_eq!(Said::from(response), said(&message), "{name}");
                 }
             }
@@ -235,12 +231,12 @@ fn every_recorded_answer_is_read_as_it_was_meant() {
 fn a_recorded_stream_that_is_cut_anywhere_never_ends_well() {
     for recorded in recorded() {
         let Recorded::Stream(name, events) = recorded else { continue };
-        let mut decoder = Anthropic.translator().unwrap().events();
+        let mut decoder = Anthropic.events();
         let mut out = Vec::new();
         for event in &events {
             let cut = event.trim_end();
             for at in (0..cut.len()).filter(|at| cut.is_char_boundary(*at)).step_by(7) {
-                let mut fresh = Anthropic.translator().unwrap().events();
+                let mut fresh = Anthropic.events();
                 assert!(fresh.event(&cut.as_bytes()[..at], &mut Vec::new()).is_err(), "{name}: {}", &cut[..at]);
             }
             assert!(!out.contains(&Event::End), "{name}");

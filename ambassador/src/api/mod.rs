@@ -43,7 +43,7 @@ async fn route(
         "/v1/embeddings" => Operation::Embeddings,
         path if path == "/v1/models" || path.starts_with("/v1/models/") => {
             return match *request.method() {
-                Method::GET => models::models(&gateway, path),
+                Method::GET => Ok(models::models(&gateway, path)),
                 _ => Ok(method_not_allowed(&request, "GET")),
             };
         }

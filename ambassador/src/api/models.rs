@@ -21,10 +21,7 @@ struct Model {
 }
 
 /// `GET /v1/models` and `GET /v1/models/{model}`.
-///
-/// # Errors
-/// When no such model is listed.
-pub(super) fn models(gateway: &Gateway, path: &str) -> Result<Response<Body>, Failure> {
+pub(super) fn models(gateway: &Gateway, path: &str) -> Response<Body> {
     let wanted = path.strip_prefix("/v1/models").unwrap_or_default().strip_prefix('/').unwrap_or_default();
     let listed = gateway.router.models().into_iter();
     let mut data: Vec<Model> =
@@ -35,11 +32,11 @@ pub(super) fn models(gateway: &Gateway, path: &str) -> Result<Response<Body>, Fa
         data.retain(|model| model.id == wanted);
         let Some(model) = data.first() else {
             let message = format!("The model '{wanted}' is not listed.");
-            return Err(
-                Failure::new(StatusCode::NOT_FOUND, "invalid_request_error", message).with_code("model_not_found")
-            );
+            let failure = Failure::new(StatusCode::NOT_FOUND, "invalid_request_error", message);
+            return failure.with_code("model_not_found").response();
         };
         serde_json::to_vec(model)
     };
-    Ok(json(body.unwrap_or_default()))
+    // Strings and numbers always serialise.
+    json(body.unwrap_or_default())
 }

@@ -50,15 +50,26 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// When the key has characters that no header can carry.
     fn headers(&self, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, http::header::InvalidHeaderValue>;
 
-    /// The request for a provider whose own dialect the caller already speaks: the original bytes with only that
-    /// changed which must change.
-    fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes;
-
-    /// The translation for a provider with a dialect of its own; `None` where the caller's bytes pass through.
-    fn translator(&self) -> Option<&dyn Translator>;
+    /// The API that it serves.
+    fn api(&self) -> Api<'_>;
 
     /// What an answer other than a 200 says.
     fn refusal(&self, status: u16, body: &[u8]) -> Refusal;
+}
+
+/// What a provider's API is to a caller of OpenAI's.
+pub enum Api<'p> {
+    /// The same: bytes pass through.
+    Same(&'p dyn Adapter),
+    /// One of its own: everything is translated.
+    Own(&'p dyn Translator),
+}
+
+/// The little that has to change between two sides of one API.
+pub trait Adapter: Send + Sync {
+    /// The request for `model`: the original bytes with only that changed which must change. With `stream_usage` a
+    /// stream is asked to tell its usage.
+    fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes;
 }
 
 /// Translation between the canonical exchange and a provider's own API.
@@ -72,8 +83,8 @@ pub trait Translator: Send + Sync {
     /// A whole answer.
     ///
     /// # Errors
-    /// When the body is not an answer of this API.
-    fn decode(&self, body: &[u8]) -> Result<chat::Response, Malformed>;
+    /// When the body is not an answer of this API, whatever its status said.
+    fn decode(&self, body: &[u8]) -> Result<chat::Response, NoAnswer>;
 
     /// A decoder for one streamed answer.
     fn events(&self) -> Box<dyn EventDecoder>;
@@ -127,6 +138,17 @@ pub struct Inexpressible {
 #[error("{0}")]
 pub struct Malformed(pub String);
 
+/// Why a body that came with a 200 is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It reports a failure.
+    #[error("the provider reported {}", .0.kind.as_deref().unwrap_or("an error"))]
+    Refused(Refusal),
+    /// It cannot be read.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
 /// Why a stream cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
@@ -139,4 +161,10 @@ pub enum StreamError {
     /// The upstream's body ended before the provider said that the answer was whole.
     #[error("the stream ended before the answer was complete")]
     Truncated,
+}
+
+impl From<Malformed> for StreamError {
+    fn from(Malformed(reason): Malformed) -> Self {
+        Self::Malformed(reason)
+    }
 }

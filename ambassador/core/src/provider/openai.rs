@@ -7,7 +7,7 @@ use http::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::{Operation, Provider, Refusal, Translator};
+use super::{Adapter, Api, Operation, Provider, Refusal};
 use crate::{
     catalog,
     wire::{
@@ -41,6 +41,16 @@ impl Provider for OpenAi {
         bearer(key)
     }
 
+    fn api(&self) -> Api<'_> {
+        Api::Same(self)
+    }
+
+    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
+        read_refusal(body)
+    }
+}
+
+impl Adapter for OpenAi {
     fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
         let mut edits = common_edits(operation, request, model, stream_usage);
         // Reasoning models refuse the old name. A caller that sends both gets the vendor's own words about it.
@@ -51,14 +61,6 @@ impl Provider for OpenAi {
             edits.push(Edit::Rename("max_tokens", "max_completion_tokens"));
         }
         request.edited(&edits)
-    }
-
-    fn translator(&self) -> Option<&dyn Translator> {
-        None
-    }
-
-    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
-        read_refusal(body)
     }
 }
 
@@ -79,20 +81,22 @@ impl Provider for OpenAiCompatible {
         bearer(key)
     }
 
+    fn api(&self) -> Api<'_> {
+        Api::Same(self)
+    }
+
+    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
+        read_refusal(body)
+    }
+}
+
+impl Adapter for OpenAiCompatible {
     fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
         let mut edits = common_edits(operation, request, model, stream_usage);
         if let Some(messages) = request.get("messages").and_then(without_developers) {
             edits.push(Edit::Set("messages", messages.into()));
         }
         request.edited(&edits)
-    }
-
-    fn translator(&self) -> Option<&dyn Translator> {
-        None
-    }
-
-    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
-        read_refusal(body)
     }
 }
 
@@ -172,7 +176,7 @@ fn read_refusal(body: &[u8]) -> Refusal {
 mod tests {
     use super::*;
 
-    fn adapted(provider: &dyn Provider, body: &str, model: &str) -> String {
+    fn adapted(provider: &dyn Adapter, body: &str, model: &str) -> String {
         let body = Bytes::from(body.to_owned());
         let envelope = Envelope::parse(&body).unwrap();
         String::from_utf8(provider.adapt(Operation::Chat, &envelope, model, true).to_vec()).unwrap()

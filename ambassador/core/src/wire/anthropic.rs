@@ -165,6 +165,8 @@ pub enum Thinking {
         /// `summarized`, or the thinking comes back empty.
         display: &'static str,
     },
+    /// Not at all.
+    Disabled {},
 }
 
 /// Shape and effort of the answer.

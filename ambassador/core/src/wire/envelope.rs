@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn fields_are_added_renamed_and_never_said_twice() {
         let add = Edit::Set("stream_options", "{}".into());
-        assert_eq!(edited(r#"{"a":1,"a":2}"#, &[add.clone()]), r#"{"a":2,"stream_options":{}}"#);
+        assert_eq!(edited(r#"{"a":1,"a":2}"#, std::slice::from_ref(&add)), r#"{"a":2,"stream_options":{}}"#);
         assert_eq!(edited(r#"{"a":1,"a":2}"#, &[]), r#"{"a":2}"#);
         assert_eq!(edited("{}", &[add]), r#"{"stream_options":{}}"#);
         assert_eq!(edited(r#"{"max_tokens":5}"#, &[Edit::Rename("max_tokens", "other")]), r#"{"other":5}"#);

@@ -3,7 +3,7 @@
 use super::arguments::from_input;
 use crate::{
     chat::{Finish, Response, ToolCall, Usage},
-    provider::Malformed,
+    provider::{Malformed, NoAnswer},
     wire::{
         anthropic::{self as wire, Typed},
         reason::reason,
@@ -11,15 +11,14 @@ use crate::{
 };
 use serde::Deserialize;
 
-pub(super) fn decode(body: &[u8]) -> Result<Response, Malformed> {
+pub(super) fn decode(body: &[u8]) -> Result<Response, NoAnswer> {
     let Typed { kind } = read(body)?;
     if kind == "error" {
         // It happens with a 200 in front of it, where a proxy or the vendor gave up late.
-        let kind = super::read_refusal(body).kind.unwrap_or_default();
-        return Err(Malformed(format!("an error ({kind}) in place of an answer")));
+        return Err(NoAnswer::Refused(super::read_refusal(body)));
     }
     if kind != "message" {
-        return Err(Malformed("the body is not a message".to_owned()));
+        return Err(Malformed("the body is not a message".to_owned()).into());
     }
     let message: wire::Message<'_> = read(body)?;
     let mut response = Response {

@@ -70,7 +70,8 @@ pub(super) fn encode(request: &Request, model: &str) -> Result<Encoded, Inexpres
 
     let forced = tool_choice.as_ref().is_some_and(|choice| matches!(choice.kind, "any" | "tool"));
     let thinking = thinking(request, takes, max_tokens, forced, &conversation, &mut output, &mut dropped);
-    let sampling = Sampling::of(request, takes, thinking.is_some(), &mut dropped);
+    let thinks = matches!(thinking, Some(Thinking::Enabled { .. } | Thinking::Adaptive { .. }));
+    let sampling = Sampling::of(request, takes, thinks, &mut dropped);
     let metadata = user(request, &mut dropped).map(|user_id| wire::Metadata { user_id });
     let stop_sequences: Vec<&str> = request.stop.iter().map(String::as_str).filter(|text| !is_blank(text)).collect();
     if stop_sequences.len() < request.stop.len() {
@@ -121,7 +122,7 @@ fn thinking(
     dropped: &mut Dropped,
 ) -> Option<Thinking> {
     let (effort, budget) = match request.effort? {
-        Effort::None | Effort::Minimal => return None,
+        Effort::None | Effort::Minimal => return takes.thinks_unasked.then_some(Thinking::Disabled {}),
         Effort::Low => ("low", 1024),
         Effort::Medium => ("medium", 4096),
         Effort::High => ("high", 16_384),

@@ -219,9 +219,3 @@ fn push_reasoning(text: String, out: &mut Vec<Event>) {
 fn piece(field: Option<&RawValue>) -> Result<String, Malformed> {
     read(field.ok_or_else(|| Malformed("an empty delta".to_owned()))?.get().as_bytes())
 }
-
-impl From<Malformed> for StreamError {
-    fn from(Malformed(reason): Malformed) -> Self {
-        Self::Malformed(reason)
-    }
-}

@@ -14,12 +14,11 @@ mod ids;
 mod input_schema;
 mod tools;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header::InvalidHeaderValue};
 use serde_json::Value;
 
-use super::{Encoded, EventDecoder, Inexpressible, Malformed, Operation, Provider, Refusal, Translator};
-use crate::{chat, wire::envelope::Envelope};
+use super::{Api, Encoded, EventDecoder, Inexpressible, NoAnswer, Operation, Provider, Refusal, Translator};
+use crate::chat;
 
 /// The vendor itself, or whatever serves its API.
 #[derive(Debug)]
@@ -51,13 +50,8 @@ impl Provider for Anthropic {
         Ok(headers)
     }
 
-    /// No caller speaks this provider's dialect to us, so there is nothing to adapt: the bytes stay what they are.
-    fn adapt(&self, _operation: Operation, request: &Envelope<'_>, _model: &str, _stream_usage: bool) -> Bytes {
-        request.to_bytes()
-    }
-
-    fn translator(&self) -> Option<&dyn Translator> {
-        Some(self)
+    fn api(&self) -> Api<'_> {
+        Api::Own(self)
     }
 
     fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
@@ -70,7 +64,7 @@ impl Translator for Anthropic {
         encode::encode(request, model)
     }
 
-    fn decode(&self, body: &[u8]) -> Result<chat::Response, Malformed> {
+    fn decode(&self, body: &[u8]) -> Result<chat::Response, NoAnswer> {
         decode::decode(body)
     }
 
