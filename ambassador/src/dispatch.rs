@@ -113,9 +113,12 @@ pub async fn dispatch(gateway: &Gateway, ask: &Ask<'_>, plan: &Plan, started: In
         let Some(candidate) = plan.candidates.get(leg) else { continue };
         let Some(upstream) = gateway.upstreams.get(candidate.upstream) else { continue };
         let attempt = Attempt { gateway, ask, plan, candidate, upstream, key, until };
-        let result = attempt.run(&mut waited).await;
-        let outcome = result.as_ref().map_or_else(|failed| failed.kind.reason(), |_| "answered");
-        gateway.series.attempt(&upstream.name, outcome);
+        // Boxed: its state is some kilobytes, which every future around it would copy on its way into place.
+        let result = Box::pin(attempt.run(&mut waited)).await;
+        match &result {
+            Ok(_) => upstream.answered.inc(),
+            Err(failed) => gateway.series.attempt(&upstream.name, failed.kind.reason()).inc(),
+        };
         match result {
             Ok((answer, dropped)) => {
                 let asked = candidate.model.clone();

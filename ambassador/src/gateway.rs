@@ -54,12 +54,15 @@ impl Gateway {
         let Settings { upstreams, router, limits, prices, listen: _ } = settings;
         let any_tls = upstreams.iter().any(|upstream| upstream.base_url.starts_with("https:"));
         let connector = upstream::connector(any_tls);
-        let upstreams = upstreams
-            .into_iter()
-            .map(|upstream| Upstream::new(upstream, connector.clone()))
-            .collect::<Result<Vec<_>, _>>()?;
         let models = known_models(&router);
         let series = Arc::new(Series::new(metrics, models, prices.into_iter().collect::<HashMap<_, _>>()));
+        let upstreams = upstreams
+            .into_iter()
+            .map(|upstream| {
+                let answered = series.attempt(&upstream.name, "answered");
+                Upstream::new(upstream, connector.clone(), answered)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         let conversations = Arc::new(Conversations::default());
         let active = ActiveConversations(Arc::clone(&conversations));
         metrics.within(|registry| registry.register_collector(Box::new(active)));

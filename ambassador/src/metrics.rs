@@ -261,9 +261,10 @@ impl Series {
         }
     }
 
-    /// Counts an attempt.
-    pub fn attempt(&self, provider: &str, outcome: &'static str) {
-        self.attempts.get_or_create(&OfOutcome { provider: provider.to_owned(), outcome }).inc();
+    /// The counter of attempts at a provider with an outcome.
+    #[must_use]
+    pub fn attempt(&self, provider: &str, outcome: &'static str) -> Counter {
+        self.attempts.get_or_create_owned(&OfOutcome { provider: provider.to_owned(), outcome })
     }
 
     /// Counts an attempt that another one follows.

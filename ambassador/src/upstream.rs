@@ -28,6 +28,7 @@ use hyper::{
 };
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
+use prometheus_client::metrics::counter::Counter;
 use tower::{Service, ServiceExt};
 
 use crate::tls;
@@ -50,6 +51,8 @@ pub struct Upstream {
     pub provider: &'static dyn Provider,
     /// Whether streams are asked to tell their usage.
     pub stream_usage: bool,
+    /// Counts the attempts that were answered.
+    pub answered: Counter,
     keys: Vec<Secret>,
     /// For each key (or for none at all) the headers of a request.
     headers: Vec<HeaderMap>,
@@ -75,6 +78,7 @@ impl Upstream {
     pub fn new(
         settings: ambassador_config::Upstream,
         connector: HttpsConnector<HttpConnector>,
+        answered: Counter,
     ) -> Result<Self, Unusable> {
         let ambassador_config::Upstream { name, provider, base_url, keys, stream_usage } = settings;
         let unusable = |reason: String| Unusable { name: name.clone(), reason };
@@ -104,7 +108,7 @@ impl Upstream {
         let embeddings = path(Operation::Embeddings).transpose()?;
         let pool = Arc::new(Pool { origin, connector, idle: Mutex::default() });
         let next_key = AtomicUsize::new(0);
-        Ok(Self { name, provider, stream_usage, keys, headers, next_key, chat, embeddings, pool })
+        Ok(Self { name, provider, stream_usage, answered, keys, headers, next_key, chat, embeddings, pool })
     }
 
     /// How many keys there are to try; a provider without any counts as one.

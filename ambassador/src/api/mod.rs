@@ -52,7 +52,8 @@ async fn route(
     if request.method() != Method::POST {
         return Ok(method_not_allowed(&request, "POST"));
     }
-    completion::complete(gateway, operation, request, started, id).await
+    // Boxed: its state is some kilobytes, which every future around it would copy on its way into place.
+    Box::pin(completion::complete(gateway, operation, request, started, id)).await
 }
 
 fn unknown_url(request: &Request<Incoming>) -> Failure {
