@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicU64},
+    sync::{Arc, OnceLock, PoisonError, RwLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -117,10 +117,12 @@ pub struct ModelSeries {
     output: Counter,
     duration: Histogram,
     first_content: Histogram,
-    cost: Counter<f64, AtomicU64>,
+    /// Not there without a price: a cost of 0 would say that the model is free.
+    cost: OnceLock<Counter<f64, AtomicU64>>,
     unpriced: Counter,
     uncounted: Counter,
     admitted: bool,
+    model: String,
 }
 
 impl Series {
@@ -221,6 +223,7 @@ impl Series {
         let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
         let series = models.entry(model.to_owned()).or_insert_with(|| {
             let label = || OfModel { model: model.to_owned() };
+            let cost = || self.cost.get_or_create_owned(&label());
             let status = |status| OfStatus { model: model.to_owned(), status };
             let direction = |direction| OfDirection { model: model.to_owned(), direction };
             Arc::new(ModelSeries {
@@ -230,10 +233,11 @@ impl Series {
                 output: self.tokens.get_or_create_owned(&direction("output")),
                 duration: self.durations.get_or_create_owned(&label()),
                 first_content: self.first_content.get_or_create_owned(&label()),
-                cost: self.cost.get_or_create_owned(&label()),
+                cost: if self.price_of(model).is_some() { cost().into() } else { OnceLock::new() },
                 unpriced: self.unpriced.get_or_create_owned(&label()),
                 uncounted: self.uncounted.get_or_create_owned(&label()),
                 admitted,
+                model: model.to_owned(),
             })
         });
         Arc::clone(series)
@@ -247,18 +251,22 @@ impl Series {
         };
         series.input.inc_by(usage.input);
         series.output.inc_by(usage.output);
-        let names = [answered, Some(asked)];
-        let mut names = names.into_iter().flatten();
-        let price =
-            names.clone().find_map(|name| self.prices.get(name).copied()).or_else(|| names.find_map(catalog::price_of));
-        match price {
+        let names = || [answered, Some(asked)].into_iter().flatten();
+        let configured = names().find_map(|name| self.prices.get(name).copied());
+        match configured.or_else(|| names().find_map(catalog::price_of)) {
             Some(price) => {
-                series.cost.inc_by(price.dollars(&usage));
+                let cost = || self.cost.get_or_create_owned(&OfModel { model: series.model.clone() });
+                series.cost.get_or_init(cost).inc_by(price.dollars(&usage));
             }
             None => {
                 series.unpriced.inc();
             }
         }
+    }
+
+    /// What a model costs, the configuration's word before the catalogue's.
+    fn price_of(&self, model: &str) -> Option<Price> {
+        self.prices.get(model).copied().or_else(|| catalog::price_of(model))
     }
 
     /// The counter of attempts at a provider with an outcome.

@@ -1,5 +1,8 @@
 //! The failover state machine against its promises, over random candidates and failures. No IO, no clock.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "any instant will do: the time of these tests is made up")]
+
 use std::time::{Duration, Instant};
 
 use ambassador_core::failover::{Failover, Failure, Leg, Phase, Step, Stop};

@@ -1,0 +1,78 @@
+//! What the ambassador itself says about the two requests: its metrics, and its log of what failed over.
+
+use std::io;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use super::plan::Plan;
+use super::screen::Screen;
+use crate::http;
+use crate::metrics::Scrape;
+
+pub(super) struct Account {
+    scrape: Scrape,
+    /// Lines of the log about failing over, in its own words.
+    log: Vec<String>,
+}
+
+impl Account {
+    pub(super) async fn of(plan: &Plan, log: &[String]) -> Result<Self> {
+        let scrape = Scrape::of(&http::get(plan.admin, "/metrics").await?.text());
+        Ok(Self { scrape, log: log.iter().filter_map(|line| failover(line)).collect() })
+    }
+
+    pub(super) fn print(&self, screen: &mut Screen) -> io::Result<()> {
+        let sum = |name: &str, labels: &[(&str, &str)]| self.scrape.sum(name, labels);
+        let status = |status| sum("llm_requests_total", &[("status", status)]);
+        screen.row("requests", &format!("{} success, {} error", status("success"), status("error")))?;
+        for (reason, count) in self.failovers() {
+            screen.row("failed over", &format!("{count} x {reason}"))?;
+        }
+        for line in &self.log {
+            screen.row("log", line)?;
+        }
+        let tokens = |direction| sum("llm_tokens_total", &[("direction", direction)]);
+        screen.row("tokens", &format!("{} input, {} output", tokens("input"), tokens("output")))?;
+        screen.row("cost", &format!("${:.6}", sum("llm_cost_dollars_total", &[])))
+    }
+
+    pub(super) fn check(&self, plan: &Plan) -> Result<()> {
+        let success = self.scrape.sum("llm_requests_total", &[("status", "success")]);
+        ensure!(success == 2.0, "two requests were answered, but llm_requests_total says {success}");
+        ensure!(self.scrape.sum("llm_tokens_total", &[]) > 0.0, "llm_tokens_total counts no token");
+        ensure!(
+            !plan.primary.fails || !self.failovers().is_empty(),
+            "the metrics tell of no failover, although there was one"
+        );
+        Ok(())
+    }
+
+    /// The series that count failovers, as `label=value` and a count.
+    fn failovers(&self) -> Vec<(String, f64)> {
+        let counted = self.scrape.samples().filter(|sample| sample.name.contains("failover") && sample.value > 0.0);
+        counted
+            .map(|sample| {
+                let labels: Vec<String> = sample.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                (labels.join(" "), sample.value)
+            })
+            .collect()
+    }
+}
+
+/// A line of the log that tells of failing over, without its brackets and its time.
+fn failover(line: &str) -> Option<String> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let fields = entry.get("fields").unwrap_or(&entry).as_object()?;
+    let message = fields.get("message").and_then(Value::as_str)?;
+    if !message.to_lowercase().contains("fail") {
+        return None;
+    }
+    let wanted =
+        |name: &&String| !matches!(name.as_str(), "message" | "timestamp" | "level" | "target" | "span" | "spans");
+    let details = fields.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name}={text}"),
+        None => format!("{name}={value}"),
+    });
+    Some(format!("{message}: {}", details.collect::<Vec<_>>().join(" ")))
+}

@@ -1,0 +1,139 @@
+//! The demonstration: an agent asks twice, one provider fails, and the newcomer sees what came of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::account::Account;
+use super::interrupted;
+use super::launch::Pod;
+use super::plan::{Environment, Plan};
+use super::screen::{Screen, millis};
+use crate::agent::Agent;
+use crate::http;
+
+/// What the agent asks for, whoever answers.
+pub(super) const MODEL: &str = "gpt-4o-mini";
+const QUESTION: &str = "In one sentence: why does a canoe have an outrigger?";
+const SECOND_QUESTION: &str = "And now, word by word: who keeps it upright?";
+
+pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> {
+    let plan = Plan::of(environment)?;
+    screen.title("1. The pod: an ambassador between an agent and its model providers")?;
+    for note in &plan.notes {
+        screen.text(&format!("  {note}"))?;
+    }
+    let pod = Pod::start(&plan.specs, |_| Arc::new(|_| ()), screen).await?;
+    let told = tokio::select! {
+        told = tell(&plan, &pod, screen) => told.with_context(|| format!("The ambassador's last words:\n{}", pod.last_words("ambassador"))),
+        _ = interrupted() => Err(anyhow::anyhow!("interrupted")),
+    };
+    let stopped = pod.stop().await;
+    told?;
+    stopped?;
+    screen.title("5. Try next: `make up` leaves this pod running; in another terminal, then,")?;
+    screen.try_next(plan.listen, MODEL)?;
+    Ok(())
+}
+
+async fn tell(plan: &Plan, pod: &Pod, screen: &mut Screen) -> Result<()> {
+    let agent = Agent::at(plan.listen);
+    whole(plan, &agent, screen).await?;
+    streamed(plan, &agent, screen).await?;
+    let account = Account::of(plan, &pod.log("ambassador")).await?;
+    screen.title(&format!("4. The ambassador's account, http://{}/metrics", plan.admin))?;
+    account.print(screen)?;
+    account.check(plan)
+}
+
+async fn whole(plan: &Plan, agent: &Agent, screen: &mut Screen) -> Result<()> {
+    screen.title(&format!("2. A whole answer. The agent asks {MODEL}: {QUESTION:?}"))?;
+    let since = Instant::now();
+    let answer = agent.chat(&question(QUESTION)).await?;
+    let took = since.elapsed();
+    ensure!(answer.status == 200, "the agent got a {} instead of an answer: {}", answer.status, answer.text());
+    let text =
+        answer.json().pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or_default().to_owned();
+    ensure!(!text.is_empty(), "the answer has no text: {}", answer.text());
+    screen.row("answer", &text)?;
+    let attempts = answered(screen, |name| answer.header(name).to_owned())?;
+    screen.row("time", &millis(took))?;
+
+    let provider = answer.header("x-ambassador-provider");
+    if plan.primary.fails {
+        ensure!(
+            provider == plan.fallback.name,
+            "{} was made to fail, so {} should have answered, not {provider:?}",
+            plan.primary.name,
+            plan.fallback.name
+        );
+        ensure!(
+            attempts > 1,
+            "the ambassador counts {attempts} attempts, although the first provider was made to fail"
+        );
+        failed(plan, screen).await?;
+    }
+    Ok(())
+}
+
+async fn streamed(plan: &Plan, agent: &Agent, screen: &mut Screen) -> Result<()> {
+    screen.title(&format!("3. A streamed answer. {SECOND_QUESTION:?}"))?;
+    let since = Instant::now();
+    let stream = agent.chat_streamed(question(SECOND_QUESTION)).await?;
+    if stream.status != 200 {
+        bail!("the agent got a {} instead of a stream", stream.status);
+    }
+    let headers = stream.headers.clone();
+    let told = stream.read().await;
+    let took = since.elapsed();
+    screen.row("answer", &told.text)?;
+    answered(screen, |name| http::header(&headers, name).to_owned())?;
+    let first = told.first_content_after.unwrap_or(took);
+    screen.row(
+        "time",
+        &format!("{} to the first of {} pieces, {} to the end", millis(first), told.contents, millis(took)),
+    )?;
+    if let Some(broke) = told.broke {
+        bail!("the stream broke off: {broke}");
+    }
+    ensure!(told.error.is_none(), "the stream ended in an error: {}", told.error.unwrap_or_default());
+    ensure!(!told.text.is_empty() && told.is_done, "the stream had no text, or no end");
+    ensure!(!told.finish_reasons.is_empty(), "the stream has no finish reason");
+    let provider = http::header(&headers, "x-ambassador-provider");
+    ensure!(!plan.primary.fails || provider == plan.fallback.name, "{provider:?} answered, not {}", plan.fallback.name);
+    Ok(())
+}
+
+/// A short answer is enough: the real providers bill by the token.
+fn question(text: &str) -> Value {
+    json!({"model": MODEL, "max_tokens": 64, "messages": [{"role": "user", "content": text}]})
+}
+
+/// Says who answered; gives back how many attempts it took.
+fn answered(screen: &mut Screen, header: impl Fn(&str) -> String) -> Result<u32> {
+    let [provider, model, attempts, request] =
+        ["x-ambassador-provider", "x-ambassador-model", "x-ambassador-attempts", "x-request-id"].map(&header);
+    for (name, value) in [("provider", &provider), ("model", &model), ("attempts", &attempts)] {
+        ensure!(!value.is_empty(), "the answer has no header x-ambassador-{name}");
+    }
+    ensure!(!request.is_empty(), "the answer has no header x-request-id");
+    let attempts = attempts.parse().with_context(|| format!("x-ambassador-attempts is {attempts:?}"))?;
+    screen.row("answered by", &format!("{provider}, model {model}, attempt {attempts} (request {request})"))?;
+    Ok(attempts)
+}
+
+/// What the provider that was made to fail has to say: was it asked at all?
+async fn failed(plan: &Plan, screen: &mut Screen) -> Result<()> {
+    let Some(address) = plan.primary.simulated else { return Ok(()) };
+    let seen = http::get(address, "/_requests").await?.json();
+    let asked = seen.as_array().and_then(|seen| seen.last()).context("the failing provider was never asked")?;
+    let said = format!(
+        "{} was asked first ({} {}) and refused",
+        plan.primary.name,
+        asked["method"].as_str().unwrap_or("?"),
+        asked["path"].as_str().unwrap_or("?")
+    );
+    Ok(screen.row("failed over", &said)?)
+}

@@ -1,0 +1,124 @@
+//! Plan -> running processes, and their end.
+
+use std::os::unix::process::CommandExt as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+
+use super::screen::Screen;
+use super::spec::{Probe, Role, Spec};
+use crate::http;
+use crate::process::{Hear, Process};
+
+/// How long a process may take to become ready, or to run to completion.
+const START: Duration = Duration::from_secs(30);
+/// How long a process may take to end once it was asked to: what a kubelet gives by default.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Running processes, in the order of their start. Killed where they are dropped without having been stopped.
+pub(super) struct Pod {
+    running: Vec<(&'static str, Process)>,
+}
+
+impl Pod {
+    /// Starts all of them, each when those before it are ready. `hear` gets every line they write.
+    pub(super) async fn start(
+        specs: &[Spec],
+        hear: impl Fn(&'static str) -> Hear,
+        screen: &mut Screen,
+    ) -> Result<Self> {
+        let mut pod = Self { running: Vec::new() };
+        for spec in specs {
+            let since = Instant::now();
+            let mut command = spec.command();
+            // A group of its own: the terminal's Ctrl-C is for this program alone, which then stops them in order.
+            command.process_group(0);
+            let mut process = Process::start_heard(&mut command, hear(spec.name))?;
+            match spec.role {
+                Role::Init => completed(spec.name, &mut process).await?,
+                Role::World | Role::Sidecar => {
+                    if let Some(probe) = spec.ready {
+                        ready(spec.name, &mut process, probe).await?;
+                    }
+                    pod.running.push((spec.name, process));
+                }
+            }
+            screen.started(spec, since.elapsed())?;
+        }
+        Ok(pod)
+    }
+
+    /// The first process that has ended although nobody asked it to.
+    pub(super) fn lost(&mut self) -> Option<String> {
+        self.running.iter_mut().find_map(|(name, process)| {
+            let status = process.ended()?;
+            Some(format!("{name} ended by itself ({status}):\n{}", tail(process)))
+        })
+    }
+
+    /// What a process said last.
+    pub(super) fn last_words(&self, name: &str) -> String {
+        self.running.iter().find(|(known, _)| *known == name).map(|(_, process)| tail(process)).unwrap_or_default()
+    }
+
+    pub(super) fn log(&self, name: &str) -> Vec<String> {
+        self.running
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, process)| process.stderr.lines())
+            .unwrap_or_default()
+    }
+
+    /// Stops all of them, the last started first, as sidecars are stopped.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        let mut problems = Vec::new();
+        while let Some((name, mut process)) = self.running.pop() {
+            match process.stop(GRACE).await {
+                Some(status) if status.success() => {}
+                Some(status) => problems
+                    .push(format!("{name} ended badly when it was asked to stop ({status}):\n{}", tail(&process))),
+                None => problems.push(format!("{name} did not stop within {} s and was killed", GRACE.as_secs())),
+            }
+        }
+        ensure!(problems.is_empty(), "{}", problems.join("\n"));
+        Ok(())
+    }
+}
+
+async fn completed(name: &str, process: &mut Process) -> Result<()> {
+    match process.wait(START).await {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => bail!("{name} failed ({status}):\n{}", tail(process)),
+        None => bail!("{name} did not complete within {} s:\n{}", START.as_secs(), tail(process)),
+    }
+}
+
+async fn ready(name: &str, process: &mut Process, probe: Probe) -> Result<()> {
+    let deadline = Instant::now() + START;
+    loop {
+        if http::get(probe.address, probe.path).await.is_ok_and(|answer| answer.status == 200) {
+            return Ok(());
+        }
+        if process.ended().is_some() {
+            // The pipes may hold more than was read when it ended.
+            let _ = process.wait(Duration::from_secs(1)).await;
+            bail!("{name} ended before it was ready:\n{}", tail(process));
+        }
+        if Instant::now() > deadline {
+            bail!(
+                "{name} was not ready within {} s (http://{}{}):\n{}",
+                START.as_secs(),
+                probe.address,
+                probe.path,
+                tail(process)
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn tail(process: &Process) -> String {
+    let lines = process.stderr.lines();
+    let from = lines.len().saturating_sub(12);
+    lines.iter().skip(from).map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}

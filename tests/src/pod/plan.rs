@@ -1,0 +1,160 @@
+//! Environment -> the processes of this pod.
+//!
+//! A vendor whose key is in the environment is the real one, else it is simulated. The simulated one that stands
+//! first always fails, so that a failover can be seen.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use anyhow::{Context, Result};
+
+use super::spec::{Probe, Role, Spec};
+use crate::process::binary;
+
+/// The variables that this program was started with.
+pub type Environment = BTreeMap<String, String>;
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
+
+/// What the provider that is to fail answers with.
+const FAILURE: u16 = 503;
+
+/// A model provider as the pod sees it.
+#[derive(Debug)]
+pub(super) struct Provider {
+    /// What the ambassador calls it: also its kind.
+    pub name: &'static str,
+    /// Where it is simulated; `None` for the real one.
+    pub simulated: Option<SocketAddr>,
+    pub fails: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub specs: Vec<Spec>,
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub primary: Provider,
+    pub fallback: Provider,
+    /// What is not as a reader of the README would expect.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    pub(super) fn of(environment: &Environment) -> Result<Self> {
+        let mut notes = Vec::new();
+        let (listen, is_given) = address(environment, "AMBASSADOR_LISTEN", LISTEN)?;
+        if !is_given && listen != LISTEN {
+            notes.push(format!("{LISTEN} is taken on this machine, so the ambassador listens on {listen}."));
+        }
+        let (admin, is_given) = address(environment, "AMBASSADOR_ADMIN_LISTEN", ADMIN)?;
+        if !is_given && admin != ADMIN {
+            notes.push(format!("{ADMIN} is taken on this machine, so its admin port is {admin}."));
+        }
+
+        let (primary, fallback) = providers(environment)?;
+        for real in [&primary, &fallback].into_iter().filter(|provider| provider.simulated.is_none()) {
+            notes.push(format!(
+                "{} is in the environment: requests to {} are real, and billed.",
+                key_of(real.name),
+                real.name
+            ));
+        }
+        if !primary.fails {
+            notes.push("Both providers are real, so nothing is made to fail.".into());
+        }
+
+        let mut specs = Vec::new();
+        for provider in [&primary, &fallback] {
+            specs.extend(simulation(provider)?);
+        }
+        specs.push(ambassador(&primary, &fallback, listen, admin)?);
+        Ok(Self { specs, listen, admin, primary, fallback, notes })
+    }
+}
+
+/// Which provider stands first and which behind it. With one key the real one stands behind, where it answers.
+fn providers(environment: &Environment) -> Result<(Provider, Provider)> {
+    let has = |name| environment.get(key_of(name)).is_some_and(|key| !key.is_empty());
+    let (first, second) =
+        if has("anthropic") && !has("openai") { ("openai", "anthropic") } else { ("anthropic", "openai") };
+    let provider = |name| -> Result<Provider> {
+        Ok(Provider { name, simulated: if has(name) { None } else { Some(free_port()?) }, fails: false })
+    };
+    let mut primary = provider(first)?;
+    primary.fails = primary.simulated.is_some();
+    Ok((primary, provider(second)?))
+}
+
+/// The process that stands in for a provider, where one does.
+fn simulation(provider: &Provider) -> Result<Option<Spec>> {
+    let Some(address) = provider.simulated else { return Ok(None) };
+    let mut arguments = vec!["--listen".to_owned(), address.to_string()];
+    if provider.fails {
+        arguments.extend(["--fail".to_owned(), FAILURE.to_string()]);
+    }
+    let remark =
+        if provider.fails { format!("made to fail: answers {FAILURE} to everything") } else { "answers".into() };
+    Ok(Some(Spec {
+        name: if provider.name == "openai" { "simulated openai" } else { "simulated anthropic" },
+        role: Role::World,
+        program: binary("simulated-provider")?,
+        arguments,
+        env: Vec::new(),
+        without: Vec::new(),
+        ready: Some(Probe { address, path: "/_requests" }),
+        remark,
+    }))
+}
+
+fn ambassador(primary: &Provider, fallback: &Provider, listen: SocketAddr, admin: SocketAddr) -> Result<Spec> {
+    let mut env = vec![
+        ("PRIMARY_PROVIDER", primary.name.to_owned()),
+        ("FALLBACK_PROVIDER", fallback.name.to_owned()),
+        ("AMBASSADOR_LISTEN", listen.to_string()),
+        ("AMBASSADOR_ADMIN_LISTEN", admin.to_string()),
+    ];
+    for (provider, address) in
+        [primary, fallback].into_iter().filter_map(|provider| Some((provider, provider.simulated?)))
+    {
+        // As in the vendors' own SDKs, OpenAI's base URL has the version in it and Anthropic's has not.
+        let version = if provider.name == "openai" { "/v1" } else { "" };
+        env.push((key_of(provider.name), "sk-simulated".to_owned()));
+        env.push((url_of(provider.name), format!("http://{address}{version}")));
+    }
+    Ok(Spec {
+        name: "ambassador",
+        role: Role::Sidecar,
+        program: binary("ambassador")?,
+        arguments: Vec::new(),
+        env,
+        // A file would contradict the variables of the pod pattern.
+        without: vec!["AMBASSADOR_CONFIG"],
+        ready: Some(Probe { address: admin, path: "/health/ready" }),
+        remark: format!("admin port {admin}"),
+    })
+}
+
+fn key_of(provider: &str) -> &'static str {
+    if provider == "openai" { "OPENAI_API_KEY" } else { "ANTHROPIC_API_KEY" }
+}
+
+fn url_of(provider: &str) -> &'static str {
+    if provider == "openai" { "OPENAI_BASE_URL" } else { "ANTHROPIC_BASE_URL" }
+}
+
+/// The address that the environment gives, and true; else the usual one where it is free, or any other.
+fn address(environment: &Environment, name: &str, usual: SocketAddr) -> Result<(SocketAddr, bool)> {
+    match environment.get(name) {
+        Some(given) => {
+            Ok((given.parse().with_context(|| format!("{name}={given} is no address such as {usual}"))?, true))
+        }
+        None if TcpListener::bind(usual).is_ok() => Ok((usual, false)),
+        None => Ok((free_port()?, false)),
+    }
+}
+
+fn free_port() -> Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).context("no free port")
+}
