@@ -333,7 +333,10 @@ mod tests {
         assert_eq!(alone.plan(Operation::Embeddings, "x", 0), Err(NoRoute::NotServed("x".into())));
     }
 
-    fn table(routes: &[(&str, &[&[(usize, f64)]])]) -> Router {
+    /// A tier of a test: upstreams and their weights.
+    type Tier = &'static [(usize, f64)];
+
+    fn table(routes: &[(&str, &[Tier])]) -> Router {
         let routes = routes.iter().map(|(model, tiers)| Route {
             model: (*model).into(),
             tiers: tiers
