@@ -11,7 +11,7 @@ use ambassador_core::{
     timeouts::Timeouts,
 };
 use bytes::Bytes;
-use chassis::clock;
+use chassis::{clock, telemetry};
 use http::{
     HeaderMap, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -247,9 +247,10 @@ impl Attempt<'_> {
             let first = timeouts.first_content.filter(|_| self.ask.stream);
             let sent = clock::now();
             let limit = total.or(sent, timeouts.headers, Phase::Headers).or(sent, first, Phase::FirstContent);
-            let Some(request) = upstream.request(self.ask.operation, self.key, body.clone()) else {
+            let Some(mut request) = upstream.request(self.ask.operation, self.key, body.clone()) else {
                 return Err(Failed::malformed(upstream, "it does not serve this endpoint"));
             };
+            telemetry::inject(request.headers_mut());
             match within(limit, upstream, connection.send(request)).await? {
                 Ok(response) => return Ok(response),
                 // The server closed a kept-alive connection in the moment it was used again. It has seen nothing of

@@ -6,6 +6,7 @@ use ambassador_core::chat::Usage;
 use chassis::clock;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 use crate::metrics::Series;
 
@@ -25,6 +26,8 @@ pub struct Outcome {
     usage: Option<Usage>,
     streamed: bool,
     end: End,
+    /// The request's span; a stream keeps it open to its own end.
+    span: Span,
     /// Kept as long as the request is in flight.
     _slot: OwnedSemaphorePermit,
     _in_flight: Counted,
@@ -55,6 +58,7 @@ impl Outcome {
             usage: None,
             streamed: false,
             end: End::Open,
+            span: Span::current(),
             _slot: slot,
             _in_flight: in_flight,
         }
@@ -105,6 +109,27 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Tells the request's span how it ended, in OpenTelemetry's words for generative AI.
+    fn trace(&self, end: &'static str) {
+        if self.span.is_none() {
+            return;
+        }
+        self.span.record("gen_ai.request.model", &self.asked);
+        if let Some(provider) = &self.provider {
+            self.span.record("gen_ai.provider.name", provider);
+            self.span.record("gen_ai.response.model", self.model.as_ref().unwrap_or(&self.asked));
+        }
+        if let Some(usage) = self.usage {
+            self.span.record("gen_ai.usage.input_tokens", usage.input);
+            self.span.record("gen_ai.usage.output_tokens", usage.output);
+        }
+        if self.end != End::Complete {
+            self.span.record("error.type", end);
+        }
+    }
+}
+
 impl Drop for Outcome {
     fn drop(&mut self) {
         let took = clock::now().saturating_duration_since(self.started);
@@ -123,6 +148,7 @@ impl Drop for Outcome {
             }
         };
         let usage = self.usage.unwrap_or_default();
+        self.trace(end);
         tracing::info!(
             request_id = self.request_id,
             provider = self.provider.as_deref().unwrap_or("none"),

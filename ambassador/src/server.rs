@@ -12,7 +12,7 @@ use hyper_util::{
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 use crate::{api, body::Body, failure::Failure, gateway::Gateway};
 
@@ -119,6 +119,13 @@ where
                 otel.kind = "server",
                 http.request.method = %request.method(),
                 url.path = request.uri().path(),
+                gen_ai.operation.name = field::Empty,
+                gen_ai.provider.name = field::Empty,
+                gen_ai.request.model = field::Empty,
+                gen_ai.response.model = field::Empty,
+                gen_ai.usage.input_tokens = field::Empty,
+                gen_ai.usage.output_tokens = field::Empty,
+                error.type = field::Empty,
             );
             telemetry::follow(&span, request.headers());
             span

@@ -12,6 +12,7 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
+use tracing::Span;
 
 use super::json;
 use crate::{
@@ -48,6 +49,11 @@ pub(super) async fn complete(
     let slot =
         slot.map_err(|_closed| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "Shutting down."))?;
     drop(waiting);
+    let name = match operation {
+        Operation::Chat => "chat",
+        Operation::Embeddings => "embeddings",
+    };
+    Span::current().record("gen_ai.operation.name", name);
     let mut outcome = Outcome::new(Arc::clone(&gateway.series), id.to_owned(), started, slot);
     let result = answer(&gateway, operation, request, started, &mut outcome).await;
     let (answered, attempts) = match result {
