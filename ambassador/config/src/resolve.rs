@@ -26,10 +26,10 @@ pub(crate) fn settings(file: &file::File, environment: &Environment, problems: &
     refuse_two_sources(file, environment, problems);
     let upstreams: Vec<Upstream> =
         file.providers.iter().filter_map(|(name, provider)| upstream(name, provider, environment, problems)).collect();
-    if file.providers.is_empty() && !problems.pruned("providers") {
+    if file.providers.is_empty() && !problems.pruned_within("providers") {
         problems.push("providers", "names no provider");
     }
-    if file.routes.is_empty() && !problems.pruned("routes") {
+    if file.routes.is_empty() && !problems.pruned_within("routes") {
         problems.push_hint(
             "routes",
             "has no route, so that every model would be unknown",
@@ -98,7 +98,7 @@ fn upstream(
         .enumerate()
         .flat_map(|(i, key)| keys(key, &format!("{path}.keys[{i}]"), environment, problems))
         .collect();
-    if provider.keys.is_empty() && kind.base_url().is_some() && !problems.pruned(&format!("{path}.keys")) {
+    if provider.keys.is_empty() && kind.base_url().is_some() && !problems.pruned_within(&format!("{path}.keys")) {
         problems.push_hint(
             format!("{path}.keys"),
             "names no key",
@@ -196,7 +196,7 @@ fn tiers(
 ) -> Vec<Vec<route::Target>> {
     match (&route.targets, &route.tiers) {
         (Some(targets), None) => {
-            if targets.is_empty() && !problems.pruned(&format!("{place}.targets")) {
+            if targets.is_empty() && !problems.pruned_within(&format!("{place}.targets")) {
                 problems.push(format!("{place}.targets"), "names no target");
             }
             let mut tiers = Vec::with_capacity(targets.len());
@@ -214,13 +214,13 @@ fn tiers(
             tiers
         }
         (None, Some(tiers)) => {
-            if tiers.is_empty() && !problems.pruned(&format!("{place}.tiers")) {
+            if tiers.is_empty() && !problems.pruned_within(&format!("{place}.tiers")) {
                 problems.push(format!("{place}.tiers"), "names no tier");
             }
             let mut resolved = Vec::with_capacity(tiers.len());
             for (i, tier) in tiers.iter().enumerate() {
                 let place = format!("{place}.tiers[{i}]");
-                if tier.is_empty() && !problems.pruned(&place) {
+                if tier.is_empty() && !problems.pruned_within(&place) {
                     problems.push(&place, "names no target");
                 }
                 if !tier.is_empty() && tier.iter().all(|target| target.weight == Some(0.0)) {

@@ -77,7 +77,7 @@ pub fn answer(provider: &dyn Provider, operation: Operation, body: Bytes, create
         return Ok(Answer { body, model: Some(response.model), usage: Some(response.usage) });
     }
     let passing: Passing<'_> = serde_json::from_slice(&body).map_err(|error| Malformed(reason(&error)))?;
-    if let Some(refusal) = passing.refusal() {
+    if let Some(refusal) = passing.refusal(&body) {
         return Err(NoAnswer::Refused(refusal));
     }
     if operation == Operation::Chat && passing.choices.as_ref().is_none_or(Vec::is_empty) {

@@ -126,7 +126,7 @@ fn pass(progress: &mut Progress, include_usage: bool, frame: Frame<'_>, out: &mu
         return Ok(());
     }
     let chunk: Passing<'_> = serde_json::from_slice(&data).map_err(|error| StreamError::Malformed(reason(&error)))?;
-    if let Some(refusal) = chunk.refusal() {
+    if let Some(refusal) = chunk.refusal(&data) {
         return Err(StreamError::Provider(refusal));
     }
     let usage = chunk.usage();

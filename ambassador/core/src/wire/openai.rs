@@ -210,6 +210,8 @@ impl From<chat::Usage> for Usage {
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct Passing<'a> {
     #[serde(borrow, default)]
+    pub object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub model: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub choices: Option<Vec<PassingChoice<'a>>>,
@@ -226,11 +228,16 @@ impl Passing<'_> {
         serde_json::from_str::<Option<Usage>>(self.usage?.get()).ok().flatten().map(Into::into)
     }
 
-    /// The failure that it reports instead of an answer.
+    /// The failure that it reports instead of an answer. `json` is what it was read from: engines of an older day
+    /// report theirs at the top of it.
     #[must_use]
-    pub fn refusal(&self) -> Option<Refusal> {
-        let error = self.error.filter(|error| error.get() != "null")?;
-        Some(refusal(&serde_json::from_str(error.get()).unwrap_or_default()))
+    pub fn refusal(&self, json: &[u8]) -> Option<Refusal> {
+        let error = match self.error.filter(|error| error.get() != "null") {
+            Some(error) => error.get().as_bytes(),
+            None if self.object.is_some_and(|object| object.get() == "\"error\"") => json,
+            None => return None,
+        };
+        Some(refusal(&serde_json::from_slice(error).unwrap_or_default()))
     }
 }
 
