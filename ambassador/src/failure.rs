@@ -1,17 +1,12 @@
-//! Why there is no answer, and how that is told: the one place where a failure becomes HTTP.
+//! Why there is no answer: a status and an error, for the caller.
 
 use ambassador_core::{
-    dialect::openai::{Invalid, Problem, error_body},
+    dialect::openai::{Invalid, Problem},
     failover,
     provider::{Inexpressible, Refusal},
     route::NoRoute,
 };
-use http::{
-    HeaderValue, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-};
-
-use crate::body::Body;
+use http::{HeaderValue, StatusCode};
 
 /// A request without an answer. What it says is for the caller; it holds no key and nothing of the conversation
 /// beyond the provider's own words.
@@ -78,18 +73,6 @@ impl Failure {
     pub fn deadline(attempts: u32) -> Self {
         let message = format!("The request's deadline passed before any provider had answered ({attempts} attempts).");
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", message).with_code("deadline_exceeded")
-    }
-
-    /// As a response.
-    #[must_use]
-    pub fn response(&self) -> Response<Body> {
-        let mut response = Response::new(Body::whole(error_body(&self.problem)));
-        *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(retry_after) = &self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, retry_after.clone());
-        }
-        response
     }
 }
 

@@ -24,7 +24,8 @@ use tokio::sync::Semaphore;
 use crate::{
     conversations::Conversations,
     metrics::Series,
-    upstream::{self, Unusable, Upstream},
+    pool,
+    upstream::{Unusable, Upstream},
 };
 
 /// The configured ambassador.
@@ -53,7 +54,7 @@ impl Gateway {
     pub fn new(settings: Settings, metrics: &Metrics, seed: u64) -> Result<Self, Unusable> {
         let Settings { upstreams, router, limits, prices, listen: _ } = settings;
         let any_tls = upstreams.iter().any(|upstream| upstream.base_url.starts_with("https:"));
-        let connector = upstream::connector(any_tls);
+        let connector = pool::connector(any_tls);
         let models = known_models(&router);
         let series = Arc::new(Series::new(metrics, models, prices.into_iter().collect::<HashMap<_, _>>()));
         let upstreams = upstreams

@@ -5,6 +5,7 @@
 //! carried out.
 
 pub mod api;
+mod attempt;
 pub mod body;
 pub mod conversations;
 pub mod dispatch;
@@ -12,6 +13,7 @@ pub mod failure;
 pub mod gateway;
 pub mod metrics;
 pub mod outcome;
+pub mod pool;
 pub mod server;
 pub mod stream;
 pub mod tls;

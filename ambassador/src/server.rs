@@ -90,7 +90,8 @@ fn last_words(error: &hyper::Error) -> Option<String> {
 #[allow(clippy::needless_pass_by_value, reason = "the signature that the layer asks for")]
 fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let message = "The ambassador has a bug, and this request has found it. Others are not affected.";
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message).with_code("internal_error").response()
+    let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message);
+    api::render::failure(&failure.with_code("internal_error"))
 }
 
 /// Runs each request in a span of its own.

@@ -21,7 +21,7 @@ use chassis::clock;
 use http_body::Body as _;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::{failure::Failure, outcome::Outcome, upstream::UpstreamBody};
+use crate::{failure::Failure, outcome::Outcome, pool::UpstreamBody};
 
 /// How long the end of the upstream's body is waited for once the answer is complete. Almost always it has come with
 /// the last event; waiting for it saves the connection for the next request.

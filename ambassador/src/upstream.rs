@@ -1,43 +1,23 @@
-//! One provider's connections: HTTP/1.1 over TCP or TLS, kept alive between requests.
-//!
-//! The pool is kept here, around hyper's connections, because failover has to know what a generic client hides:
-//! whether a connection was reused, when it stood, and that dropping a body closes it at once.
+//! A provider that can be asked: where it is, with which keys, and the requests it gets.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll},
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use ambassador_core::provider::{Operation, Provider};
 use bytes::Bytes;
-use chassis::{clock, secret::Secret, task};
+use chassis::secret::Secret;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Uri,
+    HeaderMap, HeaderValue, Method, Request, Uri,
     header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT},
 };
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use prometheus_client::metrics::counter::Counter;
-use tower::{Service, ServiceExt};
 
-use crate::tls;
-
-/// Idle connections that one provider's pool keeps at most.
-const MAX_IDLE: usize = 512;
-
-/// How long an idle connection is trusted. Most servers and load balancers close theirs after 60 s or more.
-const IDLE_FOR: Duration = Duration::from_secs(50);
+use crate::pool::Pool;
 
 /// How this program calls itself.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("outrigger-ambassador/", env!("CARGO_PKG_VERSION")));
@@ -59,7 +39,8 @@ pub struct Upstream {
     next_key: AtomicUsize,
     chat: Option<Uri>,
     embeddings: Option<Uri>,
-    pool: Arc<Pool>,
+    /// Its connections.
+    pub pool: Arc<Pool>,
 }
 
 /// Why a provider's address or keys cannot be used.
@@ -106,7 +87,7 @@ impl Upstream {
         };
         let chat = path(Operation::Chat).transpose()?;
         let embeddings = path(Operation::Embeddings).transpose()?;
-        let pool = Arc::new(Pool { origin, connector, idle: Mutex::default() });
+        let pool = Pool::new(origin, connector);
         let next_key = AtomicUsize::new(0);
         Ok(Self { name, provider, stream_usage, answered, keys, headers, next_key, chat, embeddings, pool })
     }
@@ -143,178 +124,4 @@ impl Upstream {
             if text.contains(key.expose()) { text.replace(key.expose(), "[key]") } else { text }
         })
     }
-
-    /// A connection: an idle one, else a new one.
-    ///
-    /// # Errors
-    /// When none comes about.
-    pub async fn connect(&self) -> Result<Connection, ConnectError> {
-        self.pool.checkout().await
-    }
-
-    /// A new connection, whatever lies idle.
-    ///
-    /// # Errors
-    /// When none comes about.
-    pub async fn connect_anew(&self) -> Result<Connection, ConnectError> {
-        self.pool.open().await
-    }
-}
-
-/// Why there is no connection: the reason in the words of the system, without any secret.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ConnectError(String);
-
-#[derive(Debug)]
-struct Pool {
-    origin: Uri,
-    connector: HttpsConnector<HttpConnector>,
-    idle: Mutex<Vec<Idle>>,
-}
-
-#[derive(Debug)]
-struct Idle {
-    sender: SendRequest<Full<Bytes>>,
-    since: Instant,
-}
-
-impl Pool {
-    async fn checkout(self: &Arc<Self>) -> Result<Connection, ConnectError> {
-        while let Some(mut sender) = self.pop(clock::now()) {
-            // The last answer has been read to its end, so the connection is ready, or about to be, or closed.
-            if sender.ready().await.is_ok() {
-                return Ok(Connection { sender, pool: Arc::clone(self), reused: true });
-            }
-        }
-        self.open().await
-    }
-
-    async fn open(self: &Arc<Self>) -> Result<Connection, ConnectError> {
-        let mut connector = self.connector.clone();
-        let connector = connector.ready().await.map_err(|error| ConnectError(describe(error.as_ref())))?;
-        let io = connector.call(self.origin.clone()).await.map_err(|error| ConnectError(describe(error.as_ref())))?;
-        let (sender, connection) = http1::handshake(io).await.map_err(|error| ConnectError(error.to_string()))?;
-        // Whatever ends the connection is told to the request on it, too.
-        task::spawn(async move { drop(connection.await) });
-        Ok(Connection { sender, pool: Arc::clone(self), reused: false })
-    }
-
-    /// The idle connection that was used last: it is the least likely to have been closed.
-    fn pop(&self, now: Instant) -> Option<SendRequest<Full<Bytes>>> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = idle.pop()?;
-        if now.saturating_duration_since(last.since) < IDLE_FOR {
-            return Some(last.sender);
-        }
-        // All others have been idle for longer still.
-        idle.clear();
-        None
-    }
-
-    fn push(&self, sender: SendRequest<Full<Bytes>>, now: Instant) {
-        if sender.is_closed() {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender, since: now });
-        }
-    }
-}
-
-/// An error and its causes, in one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// A connection that is this request's alone.
-#[derive(Debug)]
-pub struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    pool: Arc<Pool>,
-    reused: bool,
-}
-
-/// Why a request got no response.
-#[derive(Debug)]
-pub struct Broken {
-    /// The connection had served before and was closed without a byte of an answer: the request may simply be sent
-    /// again on a fresh one.
-    pub stale: bool,
-    /// What happened.
-    pub reason: String,
-}
-
-impl Connection {
-    /// Sends the request and waits for the response's headers.
-    ///
-    /// # Errors
-    /// When the connection breaks before they have come.
-    pub async fn send(mut self, request: Request<Full<Bytes>>) -> Result<Response<UpstreamBody>, Broken> {
-        match self.sender.send_request(request).await {
-            Ok(response) => {
-                Ok(response.map(|incoming| UpstreamBody { incoming, lease: Some((self.sender, self.pool)) }))
-            }
-            Err(error) => {
-                let closed = error.is_canceled() || error.is_incomplete_message() || error.is_closed();
-                Err(Broken { stale: self.reused && closed, reason: describe(&error) })
-            }
-        }
-    }
-}
-
-/// A response's body. Read to its end, it gives the connection back; dropped before, it closes it.
-#[derive(Debug)]
-pub struct UpstreamBody {
-    incoming: Incoming,
-    lease: Option<(SendRequest<Full<Bytes>>, Arc<Pool>)>,
-}
-
-impl Body for UpstreamBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        let ended = match &frame {
-            None => true,
-            Some(Ok(_)) => self.incoming.is_end_stream(),
-            Some(Err(_)) => false,
-        };
-        if ended && let Some((sender, pool)) = self.lease.take() {
-            pool.push(sender, clock::now());
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-/// What opens connections to the upstreams.
-#[must_use]
-pub fn connector(any_tls: bool) -> HttpsConnector<HttpConnector> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    // A request is two writes at most; with Nagle's algorithm the second would wait for the peer's delayed ACK.
-    http.set_nodelay(true);
-    http.set_keepalive(Some(Duration::from_secs(60)));
-    hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls::client(any_tls))
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http)
 }

@@ -14,7 +14,7 @@ use chassis::{
 
 use crate::{
     FILE_VARIABLE,
-    resolve::{base_url, check_keys, is_name, routed},
+    parts::{base_url, check_keys, is_name, key_list, routed, variable},
     settings::{Limits, Listen, Settings, Upstream},
 };
 
@@ -105,14 +105,4 @@ fn keys(name: &str, kind: &dyn Provider, environment: &Environment, problems: &m
     }
     check_keys(kind, &keys, &key_variable, problems);
     keys
-}
-
-/// The variable that says `what` of the provider `name`: `my-vllm` and `BASE_URL` make `MY_VLLM_BASE_URL`.
-pub(crate) fn variable(name: &str, what: &str) -> String {
-    format!("{}_{what}", name.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// Keys separated by commas.
-pub(crate) fn key_list(text: &str) -> Vec<Secret> {
-    text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(|key| Secret::new(key.to_owned())).collect()
 }

@@ -6,6 +6,7 @@
 
 mod environment;
 pub mod file;
+mod parts;
 mod resolve;
 mod settings;
 

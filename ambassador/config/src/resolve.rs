@@ -12,12 +12,10 @@ use chassis::{
     secret::{self, Secret},
     units::Span,
 };
-use http::Uri;
 
 use crate::{
-    FILE_VARIABLE,
-    environment::{key_list, variable},
-    file,
+    FILE_VARIABLE, file,
+    parts::{base_url, check_keys, is_name, key_list, routed, variable},
     settings::{Limits, Listen, Settings, Upstream},
 };
 
@@ -44,11 +42,6 @@ pub(crate) fn settings(file: &file::File, environment: &Environment, problems: &
     let listen = Listen::from(environment, problems);
     let router = Router::new(known, Rules::Table(routes), default);
     problems.is_empty().then_some(Settings { listen, upstreams, router, limits, prices })
-}
-
-/// The router's view of a provider.
-pub(crate) fn routed(upstream: &Upstream, model: Option<String>) -> route::Upstream {
-    route::Upstream { name: upstream.name.clone(), provider: upstream.provider, model }
 }
 
 /// With a file, the variables that would configure providers would be ignored in silence. Better to say so.
@@ -110,48 +103,6 @@ fn upstream(
     // A provider with a problem still stands for its name, so that routes to it are not called unknown as well.
     let base_url = base_url.unwrap_or_default();
     Some(Upstream { name: name.to_owned(), provider: kind, base_url, keys, stream_usage })
-}
-
-pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-}
-
-/// A key that no header can carry (a line break in the middle, say) would fail every request; it is found here.
-pub(crate) fn check_keys(kind: &dyn provider::Provider, keys: &[Secret], place: &str, problems: &mut Problems) {
-    for key in keys {
-        if kind.headers(Some(key.expose())).is_err() {
-            problems.push(
-                place,
-                format!("the key with fingerprint {} has characters that no header can carry", key.fingerprint()),
-            );
-        }
-    }
-}
-
-/// Checks an address and cuts the slash at its end.
-pub(crate) fn base_url(
-    kind: &dyn provider::Provider,
-    url: &str,
-    place: &str,
-    problems: &mut Problems,
-) -> Option<String> {
-    let parsed = url.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()
-    });
-    let Some(uri) = parsed else {
-        problems.push_hint(place, "is not an http(s) URL", "write, for instance, http://vllm.inference:8000/v1");
-        return None;
-    };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        problems.push_hint(place, "has credentials in it", "keys go where keys are configured");
-        return None;
-    }
-    let url = url.trim_end_matches('/');
-    if kind.kind() == "anthropic" && url.ends_with("/v1") {
-        problems.push_hint(place, "ends in /v1, which the kind anthropic adds by itself", "cut /v1 off");
-        return None;
-    }
-    Some(url.to_owned())
 }
 
 fn keys(key: &file::Key, place: &str, environment: &Environment, problems: &mut Problems) -> Vec<Secret> {

@@ -14,10 +14,11 @@ use hyper::body::Incoming;
 use tokio::time::timeout_at;
 use tracing::Span;
 
-use super::json;
+use super::render::{self, json};
 use crate::{
+    attempt::Reply,
     body::Body,
-    dispatch::{self, Answered, Reply},
+    dispatch::{self, Answered},
     failure::Failure,
     gateway::Gateway,
     outcome::{Counted, Outcome},
@@ -60,7 +61,7 @@ pub(super) async fn complete(
         Ok(answered) => answered,
         Err((failure, reason, attempts)) => {
             outcome.failed(reason, attempts);
-            let mut response = failure.response();
+            let mut response = render::failure(&failure);
             response.headers_mut().insert(ATTEMPTS, attempts.into());
             return Ok(response);
         }

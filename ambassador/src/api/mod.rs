@@ -1,16 +1,14 @@
-//! The endpoints. A failure becomes HTTP here, once, in the shape that the caller's SDK knows.
+//! The endpoints.
 
 mod completion;
 mod models;
+pub mod render;
 
 use std::{sync::Arc, time::Instant};
 
 use ambassador_core::provider::Operation;
 use chassis::clock;
-use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE},
-};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::ALLOW};
 use hyper::body::Incoming;
 
 use crate::{body::Body, failure::Failure, gateway::Gateway};
@@ -24,7 +22,7 @@ pub async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>) -> Respon
     let id = request_id(&gateway, &request);
     let mut response = match route(gateway, request, started, &id).await {
         Ok(response) => response,
-        Err(failure) => failure.response(),
+        Err(failure) => render::failure(&failure),
     };
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -65,7 +63,7 @@ fn unknown_url(request: &Request<Incoming>) -> Failure {
 fn method_not_allowed(request: &Request<Incoming>, allowed: &'static str) -> Response<Body> {
     let message = format!("Not allowed to {} on {}; use {allowed}.", request.method(), request.uri().path());
     let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", message);
-    let mut response = failure.with_code("method_not_allowed").response();
+    let mut response = render::failure(&failure.with_code("method_not_allowed"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
@@ -80,14 +78,4 @@ fn request_id(gateway: &Gateway, request: &Request<Incoming>) -> String {
         Some(id) => id.to_owned(),
         None => format!("req_{:016x}{:016x}", gateway.draw(), gateway.draw()),
     }
-}
-
-/// A response with JSON.
-fn json(body: impl Into<bytes::Bytes>) -> Response<Body> {
-    let body = body.into();
-    let length = HeaderValue::from(body.len());
-    let mut response = Response::new(Body::whole(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CONTENT_LENGTH, length);
-    response
 }

@@ -3,7 +3,7 @@
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::json;
+use super::render::{self, json};
 use crate::{body::Body, failure::Failure, gateway::Gateway};
 
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ pub(super) fn models(gateway: &Gateway, path: &str) -> Response<Body> {
         let Some(model) = data.first() else {
             let message = format!("The model '{wanted}' is not listed.");
             let failure = Failure::new(StatusCode::NOT_FOUND, "invalid_request_error", message);
-            return failure.with_code("model_not_found").response();
+            return render::failure(&failure.with_code("model_not_found"));
         };
         serde_json::to_vec(model)
     };

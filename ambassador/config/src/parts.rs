@@ -1,0 +1,65 @@
+//! What a provider is made of, wherever it is configured.
+
+use ambassador_core::{provider, route};
+use chassis::{config::Problems, secret::Secret};
+use http::Uri;
+
+use crate::settings::Upstream;
+
+/// The router's view of a provider.
+pub(crate) fn routed(upstream: &Upstream, model: Option<String>) -> route::Upstream {
+    route::Upstream { name: upstream.name.clone(), provider: upstream.provider, model }
+}
+
+/// Whether a provider may be called so: a name that a variable, a label and a log line can carry.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+}
+
+/// A key that no header can carry (a line break in the middle, say) would fail every request; it is found here.
+pub(crate) fn check_keys(kind: &dyn provider::Provider, keys: &[Secret], place: &str, problems: &mut Problems) {
+    for key in keys {
+        if kind.headers(Some(key.expose())).is_err() {
+            problems.push(
+                place,
+                format!("the key with fingerprint {} has characters that no header can carry", key.fingerprint()),
+            );
+        }
+    }
+}
+
+/// Checks an address and cuts the slash at its end.
+pub(crate) fn base_url(
+    kind: &dyn provider::Provider,
+    url: &str,
+    place: &str,
+    problems: &mut Problems,
+) -> Option<String> {
+    let parsed = url.parse::<Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()
+    });
+    let Some(uri) = parsed else {
+        problems.push_hint(place, "is not an http(s) URL", "write, for instance, http://vllm.inference:8000/v1");
+        return None;
+    };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        problems.push_hint(place, "has credentials in it", "keys go where keys are configured");
+        return None;
+    }
+    let url = url.trim_end_matches('/');
+    if kind.kind() == "anthropic" && url.ends_with("/v1") {
+        problems.push_hint(place, "ends in /v1, which the kind anthropic adds by itself", "cut /v1 off");
+        return None;
+    }
+    Some(url.to_owned())
+}
+
+/// The variable that says `what` of the provider `name`: `my-vllm` and `BASE_URL` make `MY_VLLM_BASE_URL`.
+pub(crate) fn variable(name: &str, what: &str) -> String {
+    format!("{}_{what}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Keys separated by commas.
+pub(crate) fn key_list(text: &str) -> Vec<Secret> {
+    text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(|key| Secret::new(key.to_owned())).collect()
+}
