@@ -63,5 +63,5 @@ check: ## Formatting, lints, and what may come in from outside (cargo-deny, wher
 		[ "$${REQUIRE_ALL:-}" != 1 ]; \
 	fi
 
-conformance: build ## Real clients against the ambassador, where ../shared/conformance is (installs Python packages into target).
+conformance: build ## Real clients (Python SDKs and frameworks) against the ambassador, where ../shared/conformance is (installs Python packages into target).
 	@tests/conformance.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The official OpenAI client for Python against the ambassador, in front of a provider mock that refuses what the real
-# providers refuse. Both come from a suite that stands beside this repository; where it does not, this does nothing.
+# Real clients for Python (OpenAI's own SDK, LangChain, LlamaIndex, Instructor, Pydantic AI, OpenAI Agents, LiteLLM)
+# against the ambassador, in front of a provider mock that refuses what the real providers refuse. Suite and mock stand
+# beside this repository; where they do not, this does nothing.
 #
 # usage: tests/conformance.sh [arguments for pytest]      The binaries are built before: `make conformance`.
 set -euo pipefail
@@ -11,20 +12,26 @@ target=${CARGO_TARGET_DIR:-target}
 bin=${OUTRIGGER_BIN_DIR:-$target/debug}
 mkdir -p "$target"
 work=$(realpath "$target")/conformance
-packages=(openai httpx pytest pytest-timeout pytest-asyncio pytest-json-report pyyaml jsonschema aiohttp)
+packages=(
+    openai httpx pytest pytest-timeout pytest-asyncio pytest-json-report pyyaml jsonschema aiohttp
+    langchain-openai langchain-anthropic langchain-tests llama-index-llms-openai llama-index-llms-openai-like
+    llama-index-llms-anthropic llama-index-embeddings-openai instructor 'pydantic-ai-slim[openai,anthropic]' openai-agents litellm numpy
+)
 
 if [ ! -d "$suite" ]; then
     echo "conformance: skipped, there is no $suite"
     exit 0
 fi
 
-# Once: a Python of its own. A venv that was left half made is made anew.
-if [ ! -e "$work/venv/ready" ]; then
+# Once: a Python of its own. A venv that was left half made, or made for another list, is made anew.
+if [ "$(cat "$work/venv/ready" 2>/dev/null)" != "${packages[*]}" ]; then
     echo "conformance: installing ${packages[*]} into $work/venv"
     rm -rf "$work/venv"
     python3 -m venv "$work/venv"
-    "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"
-    touch "$work/venv/ready"
+    # uv resolves this list in seconds, where pip takes minutes.
+    "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    "$work/venv/bin/uv" pip install --quiet --python "$work/venv/bin/python" "${packages[@]}"
+    echo "${packages[*]}" > "$work/venv/ready"
 fi
 python=$work/venv/bin/python
 
@@ -98,7 +105,7 @@ PYTHON
 
 cd "$run/clients/py"
 # The suite knows providers that this gateway has not: their cases skip themselves, and need no line each.
-if ! TARGET=$run/target.yaml "$python" -m pytest -q -rs --timeout 40 -p no:cacheprovider --tb=short test_openai_chat.py "$@" |
+if ! TARGET=$run/target.yaml "$python" -m pytest -q -rs --timeout 40 -p no:cacheprovider --tb=short test_openai_chat.py test_frameworks.py "$@" |
     { grep -v 'target has no route gemini' || true; }; then
     echo "conformance: failed; the ambassador's last words:"
     tail -n 20 "$run/ambassador.log"
