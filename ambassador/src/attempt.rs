@@ -168,8 +168,7 @@ impl Attempt<'_> {
             // The status has said enough.
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
-        let mut refusal = upstream.provider.refusal(status.as_u16(), &body);
-        refusal.message = upstream.without_keys(refusal.message);
+        let refusal = upstream.without_keys(upstream.provider.refusal(status.as_u16(), &body));
         let retry_after = parts.headers.get(RETRY_AFTER).cloned();
         Failed {
             kind: failover::Failure::Status(status.as_u16()),
@@ -246,8 +245,8 @@ impl Attempt<'_> {
         }
     }
 
-    fn in_band(&self, mut refusal: ambassador_core::provider::Refusal) -> Failed {
-        refusal.message = self.upstream.without_keys(refusal.message);
+    fn in_band(&self, refusal: ambassador_core::provider::Refusal) -> Failed {
+        let refusal = self.upstream.without_keys(refusal);
         // It came with a 200, so its code has to tell the status, where it can.
         let status = refusal.code.as_deref().and_then(|code| code.parse::<u16>().ok());
         let status =

@@ -13,7 +13,6 @@ use crate::{
     attempt::{Attempt, Failed, Reply},
     failure::Failure,
     gateway::Gateway,
-    upstream::Upstream,
 };
 
 /// An answer, and whose it is.
@@ -50,8 +49,8 @@ pub async fn dispatch(gateway: &Gateway, ask: &Ask<'_>, plan: &Plan, started: In
     let legs = plan.candidates.iter().map(|candidate| {
         let upstream = gateway.upstreams.get(candidate.upstream);
         Leg {
-            keys: upstream.map_or(1, Upstream::keys),
-            first_key: upstream.map_or(0, Upstream::first_key),
+            keys: upstream.map_or(1, |upstream| upstream.keys()),
+            first_key: upstream.map_or(0, |upstream| upstream.first_key()),
             total: candidate.timeouts.total,
         }
     });

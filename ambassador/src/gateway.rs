@@ -34,7 +34,7 @@ pub struct Gateway {
     /// Which models go where.
     pub router: Router,
     /// The providers, by the index that candidates name.
-    pub upstreams: Vec<Upstream>,
+    pub upstreams: Vec<Arc<Upstream>>,
     /// What one request may take.
     pub limits: Limits,
     /// What is counted.
@@ -61,7 +61,7 @@ impl Gateway {
             .into_iter()
             .map(|upstream| {
                 let answered = series.attempt(&upstream.name, "answered");
-                Upstream::new(upstream, connector.clone(), answered)
+                Upstream::new(upstream, connector.clone(), answered).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
         let conversations = Arc::new(Conversations::default());

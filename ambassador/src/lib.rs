@@ -11,6 +11,7 @@ pub mod conversations;
 pub mod dispatch;
 pub mod failure;
 pub mod gateway;
+mod heard;
 pub mod metrics;
 pub mod outcome;
 pub mod pool;

@@ -23,7 +23,10 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::{Service, ServiceExt};
 
-use crate::tls;
+use crate::{
+    heard::{Heard, Listening},
+    tls,
+};
 
 /// Idle connections that one provider's pool keeps at most.
 const MAX_IDLE: usize = 512;
@@ -46,8 +49,15 @@ pub struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Full<Bytes>>,
+    line: Line,
     since: Instant,
+}
+
+/// What a request is sent by.
+#[derive(Debug)]
+struct Line {
+    sender: SendRequest<Full<Bytes>>,
+    heard: Heard,
 }
 
 impl Pool {
@@ -62,10 +72,10 @@ impl Pool {
     /// # Errors
     /// When none comes about.
     pub async fn checkout(self: &Arc<Self>) -> Result<Connection, ConnectError> {
-        while let Some(mut sender) = self.pop(clock::now()) {
+        while let Some(mut line) = self.pop(clock::now()) {
             // The last answer has been read to its end, so the connection is ready, or about to be, or closed.
-            if sender.ready().await.is_ok() {
-                return Ok(Connection { sender, pool: Arc::clone(self), reused: true });
+            if line.sender.ready().await.is_ok() {
+                return Ok(Connection { line, pool: Arc::clone(self), reused: true });
             }
         }
         self.open().await
@@ -79,31 +89,34 @@ impl Pool {
         let mut connector = self.connector.clone();
         let connector = connector.ready().await.map_err(|error| ConnectError(describe(error.as_ref())))?;
         let io = connector.call(self.origin.clone()).await.map_err(|error| ConnectError(describe(error.as_ref())))?;
-        let (sender, connection) = http1::handshake(io).await.map_err(|error| ConnectError(error.to_string()))?;
+        let heard = Heard::default();
+        let (sender, connection) = http1::handshake(Listening::new(io, heard.clone()))
+            .await
+            .map_err(|error| ConnectError(error.to_string()))?;
         // Whatever ends the connection is told to the request on it, too.
         task::spawn(async move { drop(connection.await) });
-        Ok(Connection { sender, pool: Arc::clone(self), reused: false })
+        Ok(Connection { line: Line { sender, heard }, pool: Arc::clone(self), reused: false })
     }
 
     /// The idle connection that was used last: it is the least likely to have been closed.
-    fn pop(&self, now: Instant) -> Option<SendRequest<Full<Bytes>>> {
+    fn pop(&self, now: Instant) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let last = idle.pop()?;
         if now.saturating_duration_since(last.since) < IDLE_FOR {
-            return Some(last.sender);
+            return Some(last.line);
         }
         // All others have been idle for longer still.
         idle.clear();
         None
     }
 
-    fn push(&self, sender: SendRequest<Full<Bytes>>, now: Instant) {
-        if sender.is_closed() {
+    fn push(&self, line: Line, now: Instant) {
+        if line.sender.is_closed() {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender, since: now });
+            idle.push(Idle { line, since: now });
         }
     }
 }
@@ -123,7 +136,7 @@ fn describe(error: &dyn std::error::Error) -> String {
 /// A connection that is this request's alone.
 #[derive(Debug)]
 pub struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    line: Line,
     pool: Arc<Pool>,
     reused: bool,
 }
@@ -144,13 +157,12 @@ impl Connection {
     /// # Errors
     /// When the connection breaks before they have come.
     pub async fn send(mut self, request: Request<Full<Bytes>>) -> Result<Response<UpstreamBody>, Broken> {
-        match self.sender.send_request(request).await {
-            Ok(response) => {
-                Ok(response.map(|incoming| UpstreamBody { incoming, lease: Some((self.sender, self.pool)) }))
-            }
+        self.line.heard.forget();
+        match self.line.sender.send_request(request).await {
+            Ok(response) => Ok(response.map(|incoming| UpstreamBody { incoming, lease: Some((self.line, self.pool)) })),
             Err(error) => {
-                let closed = error.is_canceled() || error.is_incomplete_message() || error.is_closed();
-                Err(Broken { stale: self.reused && closed, reason: describe(&error) })
+                let stale = self.reused && !self.line.heard.anything();
+                Err(Broken { stale, reason: describe(&error) })
             }
         }
     }
@@ -160,7 +172,7 @@ impl Connection {
 #[derive(Debug)]
 pub struct UpstreamBody {
     incoming: Incoming,
-    lease: Option<(SendRequest<Full<Bytes>>, Arc<Pool>)>,
+    lease: Option<(Line, Arc<Pool>)>,
 }
 
 impl Body for UpstreamBody {
@@ -174,8 +186,8 @@ impl Body for UpstreamBody {
             Some(Ok(_)) => self.incoming.is_end_stream(),
             Some(Err(_)) => false,
         };
-        if ended && let Some((sender, pool)) = self.lease.take() {
-            pool.push(sender, clock::now());
+        if ended && let Some((line, pool)) = self.lease.take() {
+            pool.push(line, clock::now());
         }
         Poll::Ready(frame)
     }

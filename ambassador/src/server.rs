@@ -9,7 +9,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field};
@@ -18,6 +21,9 @@ use crate::{api, body::Body, failure::Failure, gateway::Gateway};
 
 /// How long a client may take to send a request's headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a client may go on sending after it has been answered.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves connections until the drain begins; those that are open then finish what they are at.
 pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, traces: bool) {
@@ -60,14 +66,30 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, trac
         connection.poll_without_shutdown(cx)
     })
     .await;
-    let mut io = connection.into_parts().io.into_inner();
+    let parts = connection.into_parts();
+    let mut io = parts.io.into_inner();
+    // A client that had said nothing was only keeping the connection: it would take an answer for that to its next
+    // request.
     if let Err(error) = result
+        && !parts.read_buf.is_empty()
         && let Some(answer) = last_words(&error)
     {
         // The client is owed an answer, and hyper is past giving one. Whether it is read is the client's affair.
         let _unread = io.write_all(answer.as_bytes()).await;
     }
     let _gone = io.shutdown().await;
+    linger(io, !parts.read_buf.is_empty()).await;
+}
+
+/// Lets a client finish that is still sending what nobody will read (a body over the limit, say). A connection that is
+/// closed over its words is reset, and the reset may overtake the answer that says why.
+async fn linger(mut io: TcpStream, unread: bool) {
+    if !unread && !matches!(io.try_read(&mut [0]), Ok(1..)) {
+        return;
+    }
+    let mut discarded = vec![0; 16 * 1024];
+    let reading = async { while matches!(io.read(&mut discarded).await, Ok(1..)) {} };
+    let _late = tokio::time::timeout(LINGER, reading).await;
 }
 
 /// What is said to a client whose request never became one.

@@ -6,6 +6,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -21,7 +22,7 @@ use chassis::clock;
 use http_body::Body as _;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::{failure::Failure, outcome::Outcome, pool::UpstreamBody};
+use crate::{failure::Failure, outcome::Outcome, pool::UpstreamBody, upstream::Upstream};
 
 /// How long the end of the upstream's body is waited for once the answer is complete. Almost always it has come with
 /// the last event; waiting for it saves the connection for the next request.
@@ -34,7 +35,7 @@ pub struct Stream {
     upstream: Option<UpstreamBody>,
     relay: Box<dyn Relay>,
     out: Vec<u8>,
-    provider: String,
+    provider: Arc<Upstream>,
     idle: Option<Duration>,
     /// When the provider last said something, and how much it had said by then.
     heard: (Instant, u64),
@@ -67,7 +68,7 @@ pub struct Begun {
 impl Stream {
     /// The rest of a stream of `provider`.
     #[must_use]
-    pub fn new(begun: Begun, provider: &str, mut outcome: Outcome) -> Self {
+    pub fn new(begun: Begun, provider: Arc<Upstream>, mut outcome: Outcome) -> Self {
         let Begun { head, upstream, relay, idle, until } = begun;
         let now = clock::now();
         let progress = relay.progress();
@@ -82,7 +83,7 @@ impl Stream {
             upstream: Some(upstream),
             relay,
             out: Vec::new(),
-            provider: provider.to_owned(),
+            provider,
             idle,
             heard,
             until,
@@ -145,10 +146,10 @@ impl Stream {
                     StreamError::Truncated => "cut",
                 };
                 let problem = match error {
-                    StreamError::Provider(refusal) => Problem::from_refusal(500, refusal),
+                    StreamError::Provider(refusal) => Problem::from_refusal(500, self.provider.without_keys(refusal)),
                     StreamError::Malformed(_) | StreamError::Truncated => {
                         Failure::malformed(
-                            &self.provider,
+                            &self.provider.name,
                             &format!("{error}; what has come of the answer is not all of it"),
                         )
                         .problem
@@ -187,7 +188,7 @@ impl Stream {
             return Poll::Ready(());
         };
         let reason = ambassador_core::failover::Failure::Timeout(phase).reason();
-        self.break_off(reason, Failure::timed_out(&self.provider, phase).problem);
+        self.break_off(reason, Failure::timed_out(&self.provider.name, phase).problem);
         Poll::Ready(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use ambassador_core::provider::{Operation, Provider};
+use ambassador_core::provider::{Operation, Provider, Refusal};
 use bytes::Bytes;
 use chassis::secret::Secret;
 use http::{
@@ -117,11 +117,20 @@ impl Upstream {
         Some(request)
     }
 
-    /// `text` without any key of ours: providers like to quote the one they refuse.
+    /// `refusal` without any key of ours: providers like to quote the one they refuse.
     #[must_use]
-    pub fn without_keys(&self, text: String) -> String {
-        self.keys.iter().fold(text, |text, key| {
-            if text.contains(key.expose()) { text.replace(key.expose(), "[key]") } else { text }
-        })
+    pub fn without_keys(&self, refusal: Refusal) -> Refusal {
+        let without = |text: String| {
+            self.keys.iter().fold(text, |text, key| {
+                if text.contains(key.expose()) { text.replace(key.expose(), "[key]") } else { text }
+            })
+        };
+        let Refusal { message, kind, code, param } = refusal;
+        Refusal {
+            message: without(message),
+            kind: kind.map(without),
+            code: code.map(without),
+            param: param.map(without),
+        }
     }
 }

@@ -84,7 +84,7 @@ pub(super) async fn complete(
         Reply::Stream(begun) => {
             outcome.first_content();
             let model = begun.relay.progress().model.clone();
-            let mut response = Response::new(Body::Stream(Box::new(Stream::new(begun, &upstream.name, outcome))));
+            let mut response = Response::new(Body::Stream(Box::new(Stream::new(begun, Arc::clone(upstream), outcome))));
             let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -1,0 +1,158 @@
+//! Requests that are none: a clear answer in the shape that SDKs know, nothing sent upstream, and the next request served.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+mod common;
+
+use common::{Ambassador, Answer, Client, Upstream, WHOLE, alone};
+
+async fn started() -> (Upstream, Ambassador) {
+    let upstream = Upstream::healthy("fine").await;
+    let file = format!("{}limits: {{ max_body: 64KiB }}\n", alone(upstream.address, ""));
+    let ambassador = Ambassador::start(&file);
+    (upstream, ambassador)
+}
+
+/// What these bytes are answered; all of them are sent first.
+async fn raw(ambassador: &Ambassador, text: &str) -> Answer {
+    let mut client = Client::connect(ambassador.address).await;
+    client.send(text).await;
+    client.answer().await
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_a_413() {
+    let (upstream, ambassador) = started().await;
+    let long = WHOLE.replace("Hi", &"x".repeat(64 * 1024));
+    let announced = {
+        let mut client = Client::connect(ambassador.address).await;
+        client.chat(&long).await;
+        client.answer().await
+    };
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunked = raw(&ambassador, &format!("{head}{:x}\r\n{long}\r\n0\r\n\r\n", long.len())).await;
+    // Announced and never sent: there is nothing to wait for.
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999999\r\n\r\n";
+    let unsent = raw(&ambassador, head).await;
+    for answer in [announced, chunked, unsent] {
+        assert_eq!((answer.status, answer.error()["code"].as_str()), (413, Some("request_too_large")), "{answer:?}");
+        assert!(answer.body.contains("65536 bytes (limits.max_body)"), "{answer:?}");
+    }
+    let fits = WHOLE.replace("Hi", &"x".repeat(60 * 1024));
+    assert_eq!(ambassador.chat(&fits).await.text(), "fine");
+    assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_far_over_the_limit_is_a_413_even_to_one_who_reads_only_at_the_end() {
+    let (_upstream, ambassador) = started().await;
+    let long = WHOLE.replace("Hi", &"x".repeat(8 * 1024 * 1024));
+    for _ in 0..5 {
+        let mut client = Client::connect(ambassador.address).await;
+        client.chat(&long).await;
+        let answer = client.answer().await;
+        assert_eq!((answer.status, answer.whole), (413, true), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_a_405_that_says_which_is_right() {
+    let (upstream, ambassador) = started().await;
+    for (path, allowed, methods) in [
+        ("/v1/chat/completions", "POST", ["GET", "PUT", "DELETE"]),
+        ("/v1/embeddings", "POST", ["GET", "PATCH", "OPTIONS"]),
+        ("/v1/models", "GET", ["POST", "PUT", "DELETE"]),
+        ("/v1/models/m", "GET", ["POST", "PUT", "DELETE"]),
+    ] {
+        for method in methods {
+            let answer =
+                raw(&ambassador, &format!("{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")).await;
+            assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{method} {path}");
+            assert_eq!(answer.error()["code"], "method_not_allowed");
+        }
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_unknown_url_is_a_404_that_says_what_there_is() {
+    let (_upstream, ambassador) = started().await;
+    for path in ["/", "/v1", "/v1/chat/completions/", "/v1/messages", "/chat/completions", "/metrics", "/health/live"] {
+        let answer = raw(&ambassador, &format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")).await;
+        assert_eq!((answer.status, answer.error()["code"].as_str()), (404, Some("unknown_url")), "{path}");
+        assert!(answer.body.contains("/v1/chat/completions, /v1/embeddings and /v1/models"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_a_400_that_names_the_field() {
+    let (upstream, ambassador) = started().await;
+    for (body, param) in [
+        ("", None),
+        ("nonsense", None),
+        ("[1]", None),
+        ("\"text\"", None),
+        (r#"{"model":"m","messages":[{"role":"user""#, None),
+        ("{}", Some("model")),
+        (r#"{"messages":[{}]}"#, Some("model")),
+        (r#"{"model":7,"messages":[{}]}"#, Some("model")),
+        (r#"{"model":"","messages":[{}]}"#, Some("model")),
+        (r#"{"model":"m"}"#, Some("messages")),
+        (r#"{"model":"m","messages":null}"#, Some("messages")),
+        (r#"{"model":"m","messages":[]}"#, Some("messages")),
+        (r#"{"model":"m","messages":"Hi"}"#, Some("messages")),
+        (r#"{"model":"m","messages":["Hi"]}"#, Some("messages[0]")),
+        (r#"{"model":"m","messages":[{}],"stream":"yes"}"#, Some("stream")),
+        (r#"{"model":"m","messages":[{}],"stream":true,"stream_options":[1]}"#, Some("stream_options")),
+    ] {
+        let answer = ambassador.chat(body).await;
+        let error = answer.error();
+        assert_eq!((answer.status, error["param"].as_str()), (400, param), "{body}: {answer:?}");
+        assert_eq!(error["type"], "invalid_request_error", "{body}");
+        assert_eq!(answer.header("x-ambassador-attempts"), Some("0"), "{body}");
+    }
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(ambassador.chat(WHOLE).await.text(), "fine");
+}
+
+#[tokio::test]
+async fn an_unknown_model_is_a_404_when_there_are_routes() {
+    let upstream = Upstream::healthy("fine").await;
+    let ambassador = Ambassador::start(&alone(upstream.address, "").replace("'*'", "'gpt-*'"));
+    let answer = ambassador.chat(WHOLE).await;
+    let error = answer.error();
+    assert_eq!((answer.status, error["code"].as_str()), (404, Some("model_not_found")), "{answer:?}");
+    assert_eq!(error["param"], "model");
+    assert_eq!(ambassador.chat(&WHOLE.replace("\"m\"", "\"gpt-x\"")).await.text(), "fine");
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused_by_name() {
+    let (upstream, ambassador) = started().await;
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-encoding: gzip\r\ncontent-length: 2";
+    let answer = raw(&ambassador, &format!("{head}\r\n\r\n\u{1}\u{2}")).await;
+    assert_eq!(answer.status, 415);
+    assert!(answer.error()["message"].as_str().unwrap().contains("gzip"));
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_ten_thousand_headers_are_too_many() {
+    let (upstream, ambassador) = started().await;
+    let headers: String = (0..10_000).map(|i| format!("x-{i}: 1\r\n")).collect();
+    for text in [
+        "nonsense\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        format!("GET / HTTP/1.1\r\n{headers}\r\n"),
+        format!("GET / HTTP/1.1\r\nx-long: {}\r\n\r\n", "x".repeat(1024 * 1024)),
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+    ] {
+        let mut client = Client::connect(ambassador.address).await;
+        // It may be refused before all of it has been sent.
+        client.try_send(&text).await;
+        let answer = client.head().await;
+        assert!(matches!(answer.status, 0 | 400 | 431), "{answer:?} to {}", text.split_at(8).0);
+    }
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(ambassador.chat(WHOLE).await.text(), "fine");
+}

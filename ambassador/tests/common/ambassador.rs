@@ -1,0 +1,83 @@
+//! The ambassador itself, in this process, on a port of its own.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use ambassador::{gateway::Gateway, server};
+use ambassador_config::Settings;
+use chassis::{config::Environment, metrics::Metrics, net::Incoming, shutdown::Drain, task};
+
+use super::client::{Answer, Client};
+
+/// A key that must not be seen anywhere but upstream.
+pub(crate) const KEY: &str = "sk-canary-4f1d9c";
+
+/// A running ambassador. It takes no more connections once it is dropped.
+pub(crate) struct Ambassador {
+    pub(crate) address: SocketAddr,
+    pub(crate) gateway: Arc<Gateway>,
+    metrics: Metrics,
+    drain: Drain,
+}
+
+impl Ambassador {
+    /// One that is configured by this file.
+    pub(crate) fn start(file: &str) -> Self {
+        let environment = Environment::from_pairs([("KEY", KEY)]);
+        Self::with(ambassador_config::from_text(file, &environment).unwrap())
+    }
+
+    /// One with these settings.
+    pub(crate) fn with(settings: Settings) -> Self {
+        let metrics = Metrics::new();
+        let gateway = Arc::new(Gateway::new(settings, &metrics, 1).unwrap());
+        let drain = Drain::new();
+        let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
+        let address = incoming.addresses()[0];
+        task::spawn(server::serve(Arc::clone(&gateway), incoming, drain.clone(), false));
+        Self { address, gateway, metrics, drain }
+    }
+
+    /// What a chat request is answered, on a connection of its own.
+    pub(crate) async fn chat(&self, body: &str) -> Answer {
+        let mut client = Client::connect(self.address).await;
+        client.chat(body).await;
+        client.answer().await
+    }
+
+    /// The metrics as they are scraped.
+    pub(crate) fn scrape(&self) -> String {
+        self.metrics.encode()
+    }
+
+    /// The value of a series, by its name with its labels as they are written; `None` where there is none.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let scrape = self.scrape();
+        scrape.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+}
+
+impl Drop for Ambassador {
+    fn drop(&mut self) {
+        self.drain.begin();
+    }
+}
+
+/// A provider `name` at an address, and a target of it with these time-outs (`""` for none of its own).
+pub(crate) fn target(name: &str, address: SocketAddr, timeouts: &str) -> (String, String) {
+    let provider =
+        format!("  {name}: {{ kind: openai-compatible, base_url: 'http://{address}/v1', keys: [ {{ env: KEY }} ] }}\n");
+    (provider, format!("      - {{ provider: {name}, timeouts: {{ {timeouts} }} }}\n"))
+}
+
+/// A file with one provider, `primary`, for every model.
+pub(crate) fn alone(address: SocketAddr, timeouts: &str) -> String {
+    let (provider, target) = target("primary", address, timeouts);
+    format!("providers:\n{provider}routes:\n  - model: '*'\n    targets:\n{target}")
+}
+
+/// A file with two: `primary` with these time-outs, then `fallback`.
+pub(crate) fn with_fallback(primary: SocketAddr, fallback: SocketAddr, timeouts: &str) -> String {
+    let (first, first_target) = target("primary", primary, timeouts);
+    let (second, second_target) = target("fallback", fallback, "");
+    format!("providers:\n{first}{second}routes:\n  - model: '*'\n    targets:\n{first_target}{second_target}")
+}
