@@ -237,7 +237,7 @@ impl Attempt<'_> {
                 Err(error @ StreamError::Truncated) => return Err(Failed::broken(upstream, &error.to_string())),
             }
             let progress = relay.progress();
-            if progress.content || progress.ended || head.len() > MAX_HEAD {
+            if progress.content || progress.finished || progress.ended || head.len() > MAX_HEAD {
                 let head = Bytes::from(head);
                 let (idle, until) = (timeouts.idle, self.until);
                 return Ok(Reply::Stream(Begun { head, upstream: body, relay, idle, until }));

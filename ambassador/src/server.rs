@@ -19,9 +19,6 @@ use tracing::{Instrument, field};
 
 use crate::{api, body::Body, failure::Failure, gateway::Gateway};
 
-/// How long a client may take to send a request's headers.
-const HEADERS_WITHIN: Duration = Duration::from_secs(15);
-
 /// How long a client may go on sending after it has been answered.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -40,6 +37,7 @@ pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, 
 
 /// Serves one connection to its end.
 async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, traces: bool) {
+    let headers_within = gateway.limits.header_timeout;
     let handler = service_fn(move |request: Request<body::Incoming>| {
         let gateway = Arc::clone(&gateway);
         // Boxed, because a connection that is to say a last word must be movable.
@@ -54,7 +52,7 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, trac
         .service(handler);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(headers_within)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(stack));
     let mut draining = std::pin::pin!(drain.draining());
     let mut told = false;
@@ -72,7 +70,7 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, trac
     // request.
     if let Err(error) = result
         && !parts.read_buf.is_empty()
-        && let Some(answer) = last_words(&error)
+        && let Some(answer) = last_words(&error, headers_within)
     {
         // The client is owed an answer, and hyper is past giving one. Whether it is read is the client's affair.
         let _unread = io.write_all(answer.as_bytes()).await;
@@ -93,9 +91,9 @@ async fn linger(mut io: TcpStream, unread: bool) {
 }
 
 /// What is said to a client whose request never became one.
-fn last_words(error: &hyper::Error) -> Option<String> {
+fn last_words(error: &hyper::Error, headers_within: Duration) -> Option<String> {
     let (status, message) = if error.is_timeout() {
-        let message = format!("The request's headers did not arrive within {} seconds.", HEADERS_WITHIN.as_secs());
+        let message = format!("The request's headers did not arrive within {} seconds.", headers_within.as_secs());
         (StatusCode::REQUEST_TIMEOUT, message)
     } else {
         return None;

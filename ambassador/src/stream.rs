@@ -28,6 +28,10 @@ use crate::{failure::Failure, outcome::Outcome, pool::UpstreamBody, upstream::Up
 /// the last event; waiting for it saves the connection for the next request.
 const TAIL: Duration = Duration::from_millis(100);
 
+/// How long the provider's terminator (and the usage before it) is waited for once it has said why the answer ended.
+/// Some never send one and keep the connection open; the answer is complete all the same.
+const TERMINATOR: Duration = Duration::from_secs(1);
+
 /// A streamed answer.
 pub struct Stream {
     /// What was held back until there was content.
@@ -77,7 +81,12 @@ impl Stream {
         if complete {
             outcome.complete(progress.model.clone(), progress.usage);
         }
-        let first = if complete { now + TAIL } else { idle.map_or(until, |idle| until.min(now + idle)) };
+        let patience = match (complete, progress.finished) {
+            (true, _) => Some(TAIL),
+            (false, true) => Some(TERMINATOR),
+            (false, false) => idle,
+        };
+        let first = patience.map_or(until, |patience| until.min(now + patience));
         Self {
             head: Some(head),
             upstream: Some(upstream),
@@ -111,17 +120,20 @@ impl Stream {
                         self.note(result);
                     }
                 }
-                Poll::Ready(Some(Err(_))) => self.note(Err(StreamError::Truncated)),
-                Poll::Ready(None) => {
-                    let result = self.relay.finish(&mut self.out);
-                    self.note(result);
-                    self.upstream = None;
-                }
+                // However the connection ended: whether the answer is whole is for the relay to say.
+                Poll::Ready(Some(Err(_)) | None) => self.finish(),
             }
             if !self.out.is_empty() {
                 return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.out))));
             }
         }
+    }
+
+    /// Nothing more will come, or is waited for.
+    fn finish(&mut self) {
+        let result = self.relay.finish(&mut self.out);
+        self.note(result);
+        self.upstream = None;
     }
 
     /// Takes note of what the relay made of the last bytes.
@@ -136,6 +148,9 @@ impl Stream {
             Ok(()) => {
                 if progress.said != self.heard.1 {
                     self.heard = (clock::now(), progress.said);
+                    if progress.finished {
+                        self.timer.as_mut().reset((self.heard.0 + TERMINATOR).min(self.until).into());
+                    }
                 }
                 self.outcome.so_far(progress.model.as_ref(), progress.usage);
             }
@@ -177,6 +192,10 @@ impl Stream {
             return Poll::Ready(());
         }
         let now = clock::now();
+        if self.relay.progress().finished && now >= self.heard.0 + TERMINATOR {
+            self.finish();
+            return Poll::Ready(());
+        }
         let idle_until = self.idle.map(|idle| self.heard.0 + idle);
         let phase = if now >= self.until {
             Phase::Total

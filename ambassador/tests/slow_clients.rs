@@ -7,15 +7,20 @@ mod common;
 
 use common::{Ambassador, Client, Upstream, WHOLE, alone};
 
+/// A configuration that gives clients two seconds.
+fn impatient(upstream: std::net::SocketAddr) -> String {
+    format!("{}limits: {{ header_timeout: 2s }}\n", alone(upstream, ""))
+}
+
 #[tokio::test]
 async fn headers_that_do_not_come_are_a_408() {
     let upstream = Upstream::healthy("fine").await;
-    let ambassador = Ambassador::start(&alone(upstream.address, ""));
+    let ambassador = Ambassador::start(&impatient(upstream.address));
     let mut client = Client::connect(ambassador.address).await;
     client.send("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nx-slow: ").await;
     // A word now and then is not enough.
     for _ in 0..3 {
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         client.send("a").await;
     }
     let answer = client.answer().await;
@@ -28,7 +33,7 @@ async fn headers_that_do_not_come_are_a_408() {
 #[tokio::test]
 async fn a_connection_that_lies_idle_is_closed_without_a_word() {
     let upstream = Upstream::healthy("fine").await;
-    let ambassador = Ambassador::start(&alone(upstream.address, ""));
+    let ambassador = Ambassador::start(&impatient(upstream.address));
     let mut kept = Client::connect(ambassador.address).await;
     kept.chat(WHOLE).await;
     assert_eq!(kept.answer().await.text(), "fine");

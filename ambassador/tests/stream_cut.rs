@@ -154,6 +154,16 @@ async fn a_body_that_is_left_open_after_its_last_word_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_stream_that_has_said_why_it_ended_and_no_more_is_complete_even_if_left_open() {
+    for events in [&[FINISH][..], &[FINISH, USAGE]] {
+        let primary = ending(events, false).await;
+        // Far below the idle time-out, which is a minute.
+        let answer = soon("the end of a stream", Ambassador::start(&alone(primary.address, "")).chat(STREAM)).await;
+        assert!(answer.is_complete_stream() && answer.text() == "Bonjour", "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn content_is_passed_on_as_it_comes() {
     let go = Arc::new(Notify::new());
     let playing = Arc::clone(&go);

@@ -13,7 +13,8 @@ const LONGEST: usize = 64;
 const HEAD: usize = 6;
 
 /// The text, or its first characters and an ellipsis.
-pub(crate) fn excerpt(text: &str) -> String {
+#[must_use]
+pub fn excerpt(text: &str) -> String {
     let plain = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'-' | b' '));
     if text.chars().count() <= if plain { LONGEST } else { WHOLE } {
         return text.to_owned();

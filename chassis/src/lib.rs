@@ -22,7 +22,7 @@ pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
-mod excerpt;
+pub mod excerpt;
 pub mod exit;
 pub mod metrics;
 pub mod net;

@@ -9,6 +9,7 @@ use ambassador_core::{
 };
 use chassis::{
     config::{Environment, Problems},
+    excerpt::excerpt,
     secret::{self, Secret},
 };
 
@@ -59,6 +60,7 @@ fn names(environment: &Environment, problems: &mut Problems) -> Vec<String> {
             continue;
         }
         if !is_name(&name) {
+            let name = excerpt(&name);
             problems.push(source, format!("`{name}` is no provider's name: letters, digits, `-` and `_` make one"));
         } else if names.contains(&name) {
             problems.push(source, format!("names `{name}` a second time"));

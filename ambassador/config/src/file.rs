@@ -151,6 +151,9 @@ pub struct Limits {
     /// Attempts that one request may cost, over all keys and providers. Default: 4.
     #[serde(default)]
     pub attempts: Option<u32>,
+    /// How long a client may take to send a request's headers, and may keep a connection idle. Default: 2m.
+    #[serde(default)]
+    pub header_timeout: Option<Span>,
 }
 
 /// Dollars for a million tokens.

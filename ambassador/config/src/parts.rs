@@ -11,9 +11,13 @@ pub(crate) fn routed(upstream: &Upstream, model: Option<String>) -> route::Upstr
     route::Upstream { name: upstream.name.clone(), provider: upstream.provider, model }
 }
 
+/// Longer than any name that is meant, and shorter than a key that was pasted into the wrong place.
+const MAX_NAME: usize = 40;
+
 /// Whether a provider may be called so: a name that a variable, a label and a log line can carry.
 pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
 }
 
 /// A key that no header can carry (a line break in the middle, say) would fail every request; it is found here.

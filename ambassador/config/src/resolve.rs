@@ -9,6 +9,7 @@ use ambassador_core::{
 };
 use chassis::{
     config::{Environment, Problems},
+    excerpt::excerpt,
     secret::{self, Secret},
     units::Span,
 };
@@ -212,7 +213,7 @@ fn target(
             let names: Vec<&str> = file.providers.keys().map(String::as_str).collect();
             problems.push_hint(
                 format!("{place}.provider"),
-                format!("`{}` is no provider of this file", target.provider),
+                format!("`{}` is no provider of this file", excerpt(&target.provider)),
                 format!("the providers are: {}", names.join(", ")),
             );
         }
@@ -245,12 +246,14 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         max_answer: given.max_answer.map_or(default.max_answer, |size| size.as_usize()),
         max_in_flight: given.max_in_flight.unwrap_or(default.max_in_flight),
         attempts: given.attempts.unwrap_or(default.attempts),
+        header_timeout: given.header_timeout.map_or(default.header_timeout, Into::into),
     };
     let zeros = [
         ("max_body", limits.max_body == 0),
         ("max_answer", limits.max_answer == 0),
         ("max_in_flight", limits.max_in_flight == 0),
         ("attempts", limits.attempts == 0),
+        ("header_timeout", limits.header_timeout.is_zero()),
     ];
     for (name, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
         problems.push(format!("limits.{name}"), "must be above 0: nothing could be served");

@@ -50,6 +50,9 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Attempts that one request may cost.
     pub attempts: u32,
+    /// How long a client may take to send a request's headers, and may keep a connection without sending any. The
+    /// default outlasts the pools of the usual clients (90 s and less), so that it is they who close idle connections.
+    pub header_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -59,6 +62,7 @@ impl Default for Limits {
             max_answer: 64 * 1024 * 1024,
             max_in_flight: 4_096,
             attempts: failover::DEFAULT_ATTEMPTS,
+            header_timeout: Duration::from_secs(120),
         }
     }
 }

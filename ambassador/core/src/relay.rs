@@ -82,7 +82,7 @@ impl Relay for Passthrough {
             return Ok(());
         }
         let rest = self.splitter.remainder();
-        if rest.data().is_some() {
+        if rest.data().is_some_and(|data| !data.is_empty()) {
             pass(&mut self.progress, self.include_usage, rest, out).map_err(cut)?;
             if !out.ends_with(b"\n\n") {
                 out.extend_from_slice(b"\n\n");
@@ -120,6 +120,10 @@ fn pass(progress: &mut Progress, include_usage: bool, frame: Frame<'_>, out: &mu
         }
         return Ok(());
     };
+    // An event without data says nothing by the grammar, and clients that read JSON in it would stumble.
+    if data.is_empty() {
+        return Ok(());
+    }
     if data.trim_ascii() == b"[DONE]" {
         progress.ended = true;
         out.extend_from_slice(frame.raw());
@@ -189,7 +193,7 @@ impl Relay for Translated {
         let mut splitter = std::mem::take(&mut self.splitter);
         let mut result = Ok(());
         while let Some(frame) = splitter.next_event() {
-            if let Some(data) = frame.data() {
+            if let Some(data) = frame.data().filter(|data| !data.is_empty()) {
                 result = self.event(&data, out);
             }
             if result.is_err() || self.progress.ended {

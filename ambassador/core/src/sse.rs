@@ -114,6 +114,8 @@ impl<'a> Frame<'a> {
     pub fn data(self) -> Option<Cow<'a, [u8]>> {
         let mut found: Option<Cow<'a, [u8]>> = None;
         for line in Lines(self.0) {
+            // A stream may begin with a byte order mark.
+            let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
             let Some(value) = field(line, b"data") else { continue };
             match &mut found {
                 None => found = Some(Cow::Borrowed(value)),

@@ -138,7 +138,14 @@ async fn two_lengths_that_differ_are_refused() {
 
 #[tokio::test]
 async fn headers_sent_slowly_are_not_waited_for_without_end() {
-    let (_provider, ambassador) = started().await;
+    let provider = Provider::start().await.unwrap();
+    let yaml = format!(
+        "providers: {{ p: {{ kind: openai-compatible, base_url: '{}' }} }}
+routes: [ {{ model: '*', targets: [ {{ provider: p }} ] }} ]
+limits: {{ header_timeout: 2s }}",
+        provider.openai_url()
+    );
+    let ambassador = Setup::new().config(&yaml).start().await;
     let (mut read, mut write) = TcpStream::connect(ambassador.listen).await.unwrap().into_split();
     let dribble = tokio::spawn(async move {
         write.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nx-slow: ").await.unwrap();
