@@ -59,6 +59,31 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
+    /// Writes the failure down. What the provider said stays out: it may quote the conversation. What we found stands
+    /// there, and a status only where the provider gave one.
+    pub(crate) fn log(&self, request_id: &str, provider: &str, attempt: u32, goes_on: bool) {
+        let (status, detail) = match self.kind {
+            failover::Failure::Status(status) => (Some(status), None),
+            failover::Failure::InBand => (None, None),
+            failover::Failure::Connect
+            | failover::Failure::Timeout(_)
+            | failover::Failure::Broken
+            | failover::Failure::Malformed
+            | failover::Failure::Inexpressible => (None, Some(self.failure.problem.message.as_str())),
+        };
+        let next = if goes_on { "the next is tried" } else { "nothing is left to try" };
+        tracing::warn!(
+            request_id,
+            provider,
+            attempt,
+            reason = self.kind.reason(),
+            status,
+            detail,
+            next,
+            "attempt failed"
+        );
+    }
+
     fn timed_out(upstream: &Upstream, phase: Phase) -> Self {
         Self { kind: failover::Failure::Timeout(phase), failure: Failure::timed_out(&upstream.name, phase) }
     }

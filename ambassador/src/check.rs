@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ambassador_config::Settings;
-use ambassador_core::{catalog, provider::Operation};
+use ambassador_core::{catalog, route::Target};
 
 /// The settings in a few lines: who is asked for what, with how many keys.
 #[must_use]
@@ -38,17 +38,24 @@ pub(crate) fn describe(settings: &Settings, from_file: bool) -> String {
     }
     if from_file {
         text.push_str("\nroutes\n");
-        for (model, _) in settings.router.models() {
-            if let Ok(plan) = settings.router.plan(Operation::Chat, &model, 0) {
-                let ways = plan.candidates.iter().filter_map(|candidate| {
-                    let upstream = settings.upstreams.get(candidate.upstream)?;
-                    Some(format!("{}/{}", upstream.name, candidate.model))
-                });
-                let _ = writeln!(text, "  {model} -> {}", ways.collect::<Vec<_>>().join(", then "));
-            }
+        for route in settings.router.routes() {
+            let tiers = route.tiers.iter().map(|tier| share(settings, tier));
+            let _ = writeln!(text, "  {} -> {}", route.model, tiers.collect::<Vec<_>>().join(", then "));
         }
     }
     let _ =
         write!(text, "\nlistens on {} (agent) and {} (probes, metrics)", settings.listen.data, settings.listen.admin);
     text
+}
+
+/// The targets of a tier, each with its share of the load where there are several.
+fn share(settings: &Settings, tier: &[Target]) -> String {
+    let total: f64 = tier.iter().map(|target| target.weight).sum();
+    let targets = tier.iter().filter_map(|target| {
+        let upstream = settings.upstreams.get(target.upstream)?;
+        let model = target.model.as_deref().unwrap_or("(the model asked for)");
+        let name = format!("{}/{model}", upstream.name);
+        Some(if tier.len() > 1 { format!("{name} {:.0} %", target.weight / total * 100.0) } else { name })
+    });
+    targets.collect::<Vec<_>>().join(" or ")
 }

@@ -41,11 +41,17 @@ pub struct Unanswered {
     pub attempts: u32,
 }
 
-/// Gets an answer to `ask` from one of the plan's candidates; the request arrived at `started`.
+/// Gets an answer to `ask` from one of the plan's candidates; the request `request_id` arrived at `started`.
 ///
 /// # Errors
 /// When none of them gives one: the caller's mistake, or the primary's own failure.
-pub async fn dispatch(gateway: &Gateway, ask: &Ask<'_>, plan: &Plan, started: Instant) -> Result<Answered, Unanswered> {
+pub async fn dispatch(
+    gateway: &Gateway,
+    ask: &Ask<'_>,
+    plan: &Plan,
+    started: Instant,
+    request_id: &str,
+) -> Result<Answered, Unanswered> {
     let legs = plan.candidates.iter().map(|candidate| {
         let upstream = gateway.upstreams.get(candidate.upstream);
         Leg {
@@ -79,16 +85,11 @@ pub async fn dispatch(gateway: &Gateway, ask: &Ask<'_>, plan: &Plan, started: In
             }
             Err(failed) => {
                 failover.report(failed.kind);
-                if failover.goes_on(clock::now()) {
+                let goes_on = failover.goes_on(clock::now());
+                if goes_on {
                     gateway.series.failover(&upstream.name, failed.kind.reason());
-                    tracing::warn!(
-                        provider = upstream.name,
-                        attempt = failover.attempts(),
-                        reason = failed.kind.reason(),
-                        status = failed.failure.status.as_u16(),
-                        "attempt failed, trying the next",
-                    );
                 }
+                failed.log(request_id, &upstream.name, failover.attempts(), goes_on);
                 failures.add(leg, failed);
             }
         }

@@ -13,7 +13,7 @@ use ambassador_core::{
     catalog,
     route::{self, Router},
 };
-use chassis::{clock, metrics::Metrics};
+use chassis::{clock, metrics::Metrics, shutdown::Drain};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -41,6 +41,8 @@ pub struct Gateway {
     pub series: Arc<Series>,
     /// Conversations seen lately.
     pub conversations: Arc<Conversations>,
+    /// The end of the process: what is still streamed when it is hurried says so to its caller.
+    pub drain: Drain,
     /// Slots for requests in flight.
     pub slots: Arc<Semaphore>,
     draws: AtomicU64,
@@ -68,7 +70,16 @@ impl Gateway {
         let active = ActiveConversations(Arc::clone(&conversations));
         metrics.within(|registry| registry.register_collector(Box::new(active)));
         let slots = Arc::new(Semaphore::new(limits.max_in_flight));
-        Ok(Self { router, upstreams, limits, series, conversations, slots, draws: AtomicU64::new(seed) })
+        Ok(Self {
+            router,
+            upstreams,
+            limits,
+            series,
+            conversations,
+            drain: Drain::new(),
+            slots,
+            draws: AtomicU64::new(seed),
+        })
     }
 
     /// A random number.

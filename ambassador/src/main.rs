@@ -7,10 +7,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod check;
 mod cli;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use ambassador::{gateway::Gateway, server};
 use ambassador_config::{FILE_VARIABLE, Settings};
+use anyhow::Context;
 use chassis::{
     admin::{Admin, Heartbeat, Readiness},
     clock,
@@ -19,11 +20,14 @@ use chassis::{
     metrics::Metrics,
     net::{Incoming, parse_listen},
     output,
-    shutdown::{Drain, Drained, Signals},
+    shutdown::{Drained, Signals},
     task, telemetry,
 };
 
 use crate::cli::{Cli, Command};
+
+/// What of the grace is kept for telling callers that their answer is cut.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let environment = Environment::from_process();
@@ -66,8 +70,8 @@ fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
         environment,
     });
     // Sockets first: whatever says that it is healthy can be reached.
-    let data = parse_listen(&settings.listen.data)?.bind()?;
-    let admin = parse_listen(&settings.listen.admin)?.bind()?;
+    let data = parse_listen(&settings.listen.data)?.bind().context("AMBASSADOR_LISTEN")?;
+    let admin = parse_listen(&settings.listen.admin)?.bind().context("AMBASSADOR_ADMIN_LISTEN")?;
     let grace = settings.listen.drain;
 
     let metrics = Metrics::new();
@@ -78,7 +82,7 @@ fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
     let admin = Admin::new(readiness.clone(), heartbeat.clone(), metrics).serve(admin)?;
 
     task::block_on(async move {
-        let drain = Drain::new();
+        let drain = gateway.drain.clone();
         Signals::install()?.watch(drain.clone());
         heartbeat.keep();
         let incoming = Incoming::new(data)?;
@@ -90,8 +94,10 @@ fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
 
         readiness.draining();
         tracing::info!(in_flight = drain.in_flight(), "draining");
-        if let Drained::TimedOut { left } = drain.drain(grace).await {
+        let last_words = LAST_WORDS.min(grace);
+        if let Drained::TimedOut { left } = drain.drain(grace - last_words).await {
             tracing::warn!(left, "the grace is over, what is left is cut");
+            let _left = drain.cut(last_words).await;
         }
         tracing::info!("ended");
         Ok(())

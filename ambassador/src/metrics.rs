@@ -95,6 +95,7 @@ pub struct Series {
     uncounted: Family<OfModel, Counter>,
     failovers: Family<OfReason, Counter>,
     attempts: Family<OfOutcome, Counter>,
+    broken_streams: Family<OfReason, Counter>,
     replays: Family<OfProvider, Counter>,
     dropped: Family<OfParameter, Counter>,
     added: Histogram,
@@ -132,7 +133,7 @@ impl Series {
         let series = Self {
             requests: metrics.register(
                 "llm_requests",
-                "Requests by the model asked for and how they ended",
+                "Requests by the model that the caller asked for and how they ended",
                 Family::default(),
             ),
             tokens: metrics.register("llm_tokens", "Tokens read (input) and generated (output)", Family::default()),
@@ -160,6 +161,11 @@ impl Series {
             failovers: metrics.register(
                 "ambassador_failovers",
                 "Attempts that failed and were followed by another, by the provider that failed and why",
+                Family::default(),
+            ),
+            broken_streams: metrics.register(
+                "ambassador_broken_streams",
+                "Streamed answers that broke off after their first content, by the provider and why",
                 Family::default(),
             ),
             attempts: metrics.register("ambassador_attempts", "Requests sent to providers", Family::default()),
@@ -278,6 +284,11 @@ impl Series {
     /// Counts an attempt that another one follows.
     pub fn failover(&self, provider: &str, reason: &'static str) {
         self.failovers.get_or_create(&OfReason { provider: provider.to_owned(), reason }).inc();
+    }
+
+    /// Counts a stream that broke off after its first content.
+    pub fn broken_stream(&self, provider: &str, reason: &'static str) {
+        self.broken_streams.get_or_create(&OfReason { provider: provider.to_owned(), reason }).inc();
     }
 
     /// Counts a request that was sent again on a fresh connection.

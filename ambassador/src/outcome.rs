@@ -17,8 +17,10 @@ pub struct Outcome {
     started: Instant,
     /// The caller's or our own id of the request.
     pub request_id: String,
-    /// The model that was asked for: of the provider that answered, else of the primary.
+    /// The model that the caller asked for.
     asked: String,
+    /// The model that the provider that answers was asked for.
+    served: String,
     /// The model that answered, as the provider names it.
     model: Option<String>,
     provider: Option<String>,
@@ -52,6 +54,7 @@ impl Outcome {
             started,
             request_id,
             asked: String::new(),
+            served: String::new(),
             model: None,
             provider: None,
             attempts: 0,
@@ -64,15 +67,15 @@ impl Outcome {
         }
     }
 
-    /// The model that is asked for first.
+    /// The model that the caller asks for.
     pub fn asks_for(&mut self, model: &str) {
         model.clone_into(&mut self.asked);
     }
 
     /// A provider answers, after so many attempts.
-    pub fn answered_by(&mut self, provider: &str, asked: &str, attempts: u32, streamed: bool) {
+    pub fn answered_by(&mut self, provider: &str, served: &str, attempts: u32, streamed: bool) {
         self.provider = Some(provider.to_owned());
-        asked.clone_into(&mut self.asked);
+        served.clone_into(&mut self.served);
         self.attempts = attempts;
         self.streamed = streamed;
     }
@@ -94,6 +97,9 @@ impl Outcome {
         self.model = model;
         self.usage = usage;
         self.end = End::Failed(reason);
+        let provider = self.provider.as_deref().unwrap_or_default();
+        self.series.broken_stream(provider, reason);
+        tracing::warn!(request_id = self.request_id, provider, reason, "stream broke off");
     }
 
     /// There is no answer.
@@ -118,7 +124,7 @@ impl Outcome {
         self.span.record("gen_ai.request.model", &self.asked);
         if let Some(provider) = &self.provider {
             self.span.record("gen_ai.provider.name", provider);
-            self.span.record("gen_ai.response.model", self.model.as_ref().unwrap_or(&self.asked));
+            self.span.record("gen_ai.response.model", self.model.as_ref().unwrap_or(&self.served));
         }
         if let Some(usage) = self.usage {
             self.span.record("gen_ai.usage.input_tokens", usage.input);
@@ -134,10 +140,10 @@ impl Drop for Outcome {
     fn drop(&mut self) {
         let took = clock::now().saturating_duration_since(self.started);
         let answered = self.provider.is_some();
-        let series = self.series.model(&self.asked, answered);
-        series.ended(self.end == End::Complete, took);
+        self.series.model(&self.asked, answered).ended(self.end == End::Complete, took);
         if answered {
-            self.series.spent(&series, self.usage, self.model.as_deref(), &self.asked);
+            let served = self.series.model(&self.served, true);
+            self.series.spent(&served, self.usage, self.model.as_deref(), &self.served);
         }
         let end = match self.end {
             End::Complete => "complete",
@@ -147,17 +153,16 @@ impl Drop for Outcome {
                 "abandoned"
             }
         };
-        let usage = self.usage.unwrap_or_default();
         self.trace(end);
         tracing::info!(
             request_id = self.request_id,
-            provider = self.provider.as_deref().unwrap_or("none"),
-            model = answered.then_some(self.model.as_deref().unwrap_or(&self.asked)),
+            provider = self.provider.as_deref(),
+            model = answered.then_some(self.model.as_deref().unwrap_or(&self.served)),
             attempts = self.attempts,
             stream = self.streamed,
             end,
-            input_tokens = usage.input,
-            output_tokens = usage.output,
+            input_tokens = self.usage.map(|usage| usage.input),
+            output_tokens = self.usage.map(|usage| usage.output),
             milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request ended",
         );

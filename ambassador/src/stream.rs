@@ -18,7 +18,7 @@ use ambassador_core::{
     relay::Relay,
 };
 use bytes::Bytes;
-use chassis::clock;
+use chassis::{clock, shutdown::Drain};
 use http_body::Body as _;
 use tokio::time::{Sleep, sleep_until};
 
@@ -46,6 +46,8 @@ pub struct Stream {
     until: Instant,
     timer: Pin<Box<Sleep>>,
     complete: bool,
+    /// Comes when the process will not wait for the end.
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     outcome: Outcome,
 }
 
@@ -72,7 +74,7 @@ pub struct Begun {
 impl Stream {
     /// The rest of a stream of `provider`.
     #[must_use]
-    pub fn new(begun: Begun, provider: Arc<Upstream>, mut outcome: Outcome) -> Self {
+    pub fn new(begun: Begun, provider: Arc<Upstream>, mut outcome: Outcome, drain: &Drain) -> Self {
         let Begun { head, upstream, relay, idle, until } = begun;
         let now = clock::now();
         let progress = relay.progress();
@@ -98,6 +100,7 @@ impl Stream {
             until,
             timer: Box::pin(sleep_until(first.into())),
             complete,
+            cut: Box::pin(drain.hurried_owned()),
             outcome,
         }
     }
@@ -110,6 +113,10 @@ impl Stream {
         loop {
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
             match Pin::new(upstream).poll_frame(cx) {
+                Poll::Pending if !self.complete && self.cut.as_mut().poll(cx).is_ready() => {
+                    let message = "The ambassador is being stopped; what has come of the answer is not all of it.";
+                    self.break_off("shutdown", Problem::new("server_error", message));
+                }
                 Poll::Pending => ready!(self.poll_timer(cx)),
                 // Only the end of the body is still waited for.
                 Poll::Ready(Some(Ok(_))) if self.complete => {}

@@ -9,8 +9,12 @@ pub fn client(needed: bool) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     if needed {
         let system = rustls_native_certs::load_native_certs();
+        for error in &system.errors {
+            tracing::warn!(%error, "some certificate authorities cannot be read");
+        }
         let (added, _unreadable) = roots.add_parsable_certificates(system.certs);
         if added == 0 {
+            tracing::info!("the system trusts no certificate authority; Mozilla's are trusted");
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
     }

@@ -10,7 +10,7 @@ use ambassador_config::{Limits, Listen, Settings};
 use ambassador_core::{
     chat::{self, Event, Finish},
     provider::{
-        Adapter, Api, Encoded, EventDecoder, Inexpressible, NoAnswer, OpenAiCompatible, Operation, Provider, Refusal,
+        Adapter, Api, Encoded, EventDecoder, Inexpressible, NoAnswer, OPENAI_COMPATIBLE, Operation, Provider, Refusal,
         StreamError, Translator,
     },
     route::{self, Router, Rules},
@@ -41,16 +41,16 @@ macro_rules! as_compatible {
                 None
             }
             fn path(&self, operation: Operation) -> Option<&'static str> {
-                OpenAiCompatible.path(operation)
+                OPENAI_COMPATIBLE.path(operation)
             }
             fn headers(&self, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
-                OpenAiCompatible.headers(key)
+                OPENAI_COMPATIBLE.headers(key)
             }
             fn api(&self) -> Api<'_> {
                 $api(self)
             }
             fn refusal(&self, status: u16, body: &[u8]) -> Refusal {
-                OpenAiCompatible.refusal(status, body)
+                OPENAI_COMPATIBLE.refusal(status, body)
             }
         }
     };
@@ -62,7 +62,7 @@ as_compatible!(BrittleStream, Api::Own);
 impl Adapter for Brittle {
     fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
         assert!(request.get("user") != Some("\"panic\""), "{SECRET}");
-        let Api::Same(adapter) = OpenAiCompatible.api() else { return Bytes::new() };
+        let Api::Same(adapter) = OPENAI_COMPATIBLE.api() else { return Bytes::new() };
         adapter.adapt(operation, request, model, stream_usage)
     }
 }

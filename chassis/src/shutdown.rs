@@ -79,6 +79,21 @@ impl Drain {
         self.hurried.cancelled().await;
     }
 
+    /// The same as [`Self::hurried`], for work that outlives the borrow.
+    pub fn hurried_owned(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.hurried.clone().cancelled_owned()
+    }
+
+    /// Breaks off what is still in flight, and gives it `within` to say so to whoever waits for it.
+    pub async fn cut(&self, within: Duration) -> Drained {
+        self.hurry();
+        self.in_flight.close();
+        match timeout(within, self.in_flight.wait()).await {
+            Ok(()) => Drained::Clean,
+            Err(_) => self.timed_out(),
+        }
+    }
+
     /// Counts a piece of work until the guard is dropped. Work may be tracked during the drain too:
     /// a request that came just before still has parts to do.
     pub fn track(&self) -> InFlight {

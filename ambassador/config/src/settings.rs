@@ -97,6 +97,10 @@ impl Listen {
         };
         let data = address("AMBASSADOR_LISTEN", Self::DATA, problems);
         let admin = address("AMBASSADOR_ADMIN_LISTEN", Self::ADMIN, problems);
+        let port = |text: &str| chassis::net::parse_listen(text).map(chassis::net::Listen::port).unwrap_or_default();
+        if port(&data) != 0 && port(&data) == port(&admin) {
+            problems.push("AMBASSADOR_ADMIN_LISTEN", "has the port of AMBASSADOR_LISTEN; the two need one each");
+        }
         let drain = match environment.get("DRAIN_TIMEOUT").map(str::parse::<Span>) {
             None => Self::DRAIN,
             Some(Ok(span)) => span.into(),

@@ -161,6 +161,15 @@ impl Router {
         models
     }
 
+    /// The file's routes, in its order; none without a file.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        match &self.rules {
+            Rules::Families => &[],
+            Rules::Table(routes) => routes,
+        }
+    }
+
     /// The models that the routes' targets and the upstreams name.
     #[must_use]
     pub fn target_models(&self) -> Vec<String> {
@@ -175,6 +184,13 @@ impl Router {
                 .collect(),
         };
         of_upstreams.chain(of_targets).collect()
+    }
+
+    /// The model that a name asks for, without the provider that it may name.
+    #[must_use]
+    pub fn bare_model<'m>(&self, model: &'m str) -> &'m str {
+        let routed = self.routes().iter().any(|route| route.model == model);
+        if routed { model } else { self.named_upstream(model).map_or(model, |(_, model)| model) }
     }
 
     /// The upstream and the model of a name written `provider/model`. A slash alone says nothing: engines serve

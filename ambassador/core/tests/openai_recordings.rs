@@ -17,7 +17,7 @@ use ambassador_core::{
     chat::Usage,
     dialect::openai::{Ask, Problem, error_body},
     exchange::{self, CannotPrepare},
-    provider::{Anthropic, OpenAi, OpenAiCompatible, Operation, Provider},
+    provider::{Anthropic, OPENAI, OPENAI_COMPATIBLE, Operation, Provider},
 };
 use bytes::Bytes;
 use common::{CREATED, carry, relay};
@@ -52,7 +52,7 @@ enum Answer {
 fn exchanges() -> Vec<Exchange> {
     let Some(folder) = recordings() else { return Vec::new() };
     let mut all = Vec::new();
-    for (file, provider) in [("openai_chat", &OpenAi as &dyn Provider), ("compat_chat", &OpenAiCompatible)] {
+    for (file, provider) in [("openai_chat", &OPENAI as &dyn Provider), ("compat_chat", &OPENAI_COMPATIBLE)] {
         let lines = fs::read_to_string(folder.join(format!("pydantic-ai/{file}.jsonl"))).unwrap();
         for line in lines.lines() {
             let exchange: Value = serde_json::from_str(line).unwrap();
@@ -107,7 +107,7 @@ fn recorded_streams_pass_unchanged_and_end_well() {
         seen += 1;
         for include_usage in [true, false] {
             for size in [text.len(), 1000, 7] {
-                let carried = carry(relay(&OpenAiCompatible, include_usage), text.as_bytes().chunks(size));
+                let carried = carry(relay(&OPENAI_COMPATIBLE, include_usage), text.as_bytes().chunks(size));
                 assert_eq!(carried.result, Ok(()), "{name}");
                 let out = String::from_utf8(carried.out).unwrap();
                 let mut expected = data(&text);
@@ -154,7 +154,7 @@ fn recorded_streams_that_are_cut_never_end_well() {
         });
         let (over, _) = reason.unwrap();
         for at in (0..over).step_by(199) {
-            let carried = carry(relay(&OpenAi, true), [text.as_bytes().get(..at).unwrap()]);
+            let carried = carry(relay(&OPENAI, true), [text.as_bytes().get(..at).unwrap()]);
             assert!(carried.result.is_err(), "{name}: {at}");
         }
     }

@@ -84,7 +84,12 @@ pub(super) async fn complete(
         Reply::Stream(begun) => {
             outcome.first_content();
             let model = begun.relay.progress().model.clone();
-            let mut response = Response::new(Body::Stream(Box::new(Stream::new(begun, Arc::clone(upstream), outcome))));
+            let mut response = Response::new(Body::Stream(Box::new(Stream::new(
+                begun,
+                Arc::clone(upstream),
+                outcome,
+                &gateway.drain,
+            ))));
             let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -126,10 +131,8 @@ async fn answer(
     }
     let plan =
         gateway.router.plan(operation, &ask.model, gateway.draw()).map_err(|no_route| refused(no_route.into()))?;
-    if let Some(first) = plan.candidates.first() {
-        outcome.asks_for(&first.model);
-    }
-    match dispatch::dispatch(gateway, &ask, &plan, started).await {
+    outcome.asks_for(gateway.router.bare_model(&ask.model));
+    match dispatch::dispatch(gateway, &ask, &plan, started, &outcome.request_id).await {
         Ok(answered) => {
             let attempts = answered.attempts;
             Ok((answered, attempts))

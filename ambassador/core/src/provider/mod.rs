@@ -12,11 +12,11 @@ use crate::{chat, wire::envelope::Envelope};
 
 pub use self::{
     anthropic::Anthropic,
-    openai::{OpenAi, OpenAiCompatible},
+    openai::{OPENAI, OPENAI_COMPATIBLE, OpenAi},
 };
 
 /// Every kind of provider, in the order in which `--help` names them.
-pub static ALL: [&dyn Provider; 3] = [&OpenAi, &Anthropic, &OpenAiCompatible];
+pub static ALL: [&dyn Provider; 3] = [&OPENAI, &Anthropic, &OPENAI_COMPATIBLE];
 
 /// The provider of a kind, as the configuration names it.
 #[must_use]

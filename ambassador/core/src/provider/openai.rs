@@ -16,106 +16,83 @@ use crate::{
     },
 };
 
-/// The vendor itself.
+/// Whoever serves this API.
 #[derive(Debug)]
-pub struct OpenAi;
+pub struct OpenAi {
+    kind: &'static str,
+    base_url: Option<&'static str>,
+    /// What has to change in a request beyond what always has to.
+    edit: fn(&Envelope<'_>, &str, &mut Vec<Edit<'static>>),
+}
 
-/// An engine or a vendor with the same API and models of its own.
-#[derive(Debug)]
-pub struct OpenAiCompatible;
+/// The vendor itself.
+pub static OPENAI: OpenAi =
+    OpenAi { kind: "openai", base_url: Some("https://api.openai.com/v1"), edit: name_the_limit_anew };
+
+/// An engine or another vendor, with models of its own.
+pub static OPENAI_COMPATIBLE: OpenAi =
+    OpenAi { kind: "openai-compatible", base_url: None, edit: call_developers_system };
 
 impl Provider for OpenAi {
     fn kind(&self) -> &'static str {
-        "openai"
+        self.kind
     }
 
     fn base_url(&self) -> Option<&'static str> {
-        Some("https://api.openai.com/v1")
+        self.base_url
     }
 
     fn path(&self, operation: Operation) -> Option<&'static str> {
-        Some(path(operation))
+        match operation {
+            Operation::Chat => Some("/chat/completions"),
+            Operation::Embeddings => Some("/embeddings"),
+        }
     }
 
     fn headers(&self, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
-        bearer(key)
+        let Some(key) = key else { return Ok(Vec::new()) };
+        let mut value = HeaderValue::try_from(format!("Bearer {key}"))?;
+        value.set_sensitive(true);
+        Ok(vec![(AUTHORIZATION, value)])
     }
 
     fn api(&self) -> Api<'_> {
         Api::Same(self)
     }
 
+    /// Bodies that are not JSON (a proxy's HTML) tell nothing that a caller could use.
     fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
-        read_refusal(body)
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        // OpenAI nests it in `error`; FastAPI-based engines say `detail`; old vLLM puts it at the top.
+        refusal(body.get("error").or_else(|| body.get("detail")).unwrap_or(&body))
     }
 }
 
 impl Adapter for OpenAi {
     fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
         let mut edits = common_edits(operation, request, model, stream_usage);
-        // Reasoning models refuse the old name. A caller that sends both gets the vendor's own words about it.
-        if catalog::is_openai_reasoning(model)
-            && request.get("max_tokens").is_some()
-            && request.get("max_completion_tokens").is_none()
-        {
-            edits.push(Edit::Rename("max_tokens", "max_completion_tokens"));
-        }
+        (self.edit)(request, model, &mut edits);
         request.edited(&edits)
     }
 }
 
-impl Provider for OpenAiCompatible {
-    fn kind(&self) -> &'static str {
-        "openai-compatible"
-    }
-
-    fn base_url(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn path(&self, operation: Operation) -> Option<&'static str> {
-        Some(path(operation))
-    }
-
-    fn headers(&self, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
-        bearer(key)
-    }
-
-    fn api(&self) -> Api<'_> {
-        Api::Same(self)
-    }
-
-    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
-        read_refusal(body)
+/// Reasoning models refuse `max_tokens`. A caller that sends both names gets the vendor's own words about it.
+fn name_the_limit_anew(request: &Envelope<'_>, model: &str, edits: &mut Vec<Edit<'static>>) {
+    let old = request.get("max_tokens").is_some() && request.get("max_completion_tokens").is_none();
+    if old && catalog::is_openai_reasoning(model) {
+        edits.push(Edit::Rename("max_tokens", "max_completion_tokens"));
     }
 }
 
-impl Adapter for OpenAiCompatible {
-    fn adapt(&self, operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Bytes {
-        let mut edits = common_edits(operation, request, model, stream_usage);
-        if let Some(messages) = request.get("messages").and_then(without_developers) {
-            edits.push(Edit::Set("messages", messages.into()));
-        }
-        request.edited(&edits)
+/// Every chat template of every engine knows `system`; few know `developer`.
+fn call_developers_system(request: &Envelope<'_>, _model: &str, edits: &mut Vec<Edit<'static>>) {
+    if let Some(messages) = request.get("messages").and_then(without_developers) {
+        edits.push(Edit::Set("messages", messages.into()));
     }
-}
-
-fn path(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Chat => "/chat/completions",
-        Operation::Embeddings => "/embeddings",
-    }
-}
-
-fn bearer(key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
-    let Some(key) = key else { return Ok(Vec::new()) };
-    let mut value = HeaderValue::try_from(format!("Bearer {key}"))?;
-    value.set_sensitive(true);
-    Ok(vec![(AUTHORIZATION, value)])
 }
 
 /// The model, and for a stream the wish to be told its usage: without it nobody could count what a stream cost.
-fn common_edits<'e>(operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Vec<Edit<'e>> {
+fn common_edits(operation: Operation, request: &Envelope<'_>, model: &str, stream_usage: bool) -> Vec<Edit<'static>> {
     let mut edits = Vec::with_capacity(3);
     let model = json_string(model);
     if request.get("model") != Some(model.as_str()) {
@@ -140,8 +117,7 @@ fn with_usage(options: &str) -> Option<String> {
     serde_json::to_string(&options).ok()
 }
 
-/// The messages with `developer` said as `system`, which every chat template of every engine knows; `None` where
-/// there is nothing to change.
+/// The messages with `developer` said as `system`; `None` where there is nothing to change.
 fn without_developers(messages: &str) -> Option<String> {
     memchr::memmem::find(messages.as_bytes(), b"\"developer\"")?;
     let messages: Vec<&RawValue> = serde_json::from_str(messages).ok()?;
@@ -162,16 +138,6 @@ fn without_developers(messages: &str) -> Option<String> {
     changed.then(|| format!("[{}]", renamed.join(",")))
 }
 
-/// The error that a body tells of. Bodies that are not JSON (a proxy's HTML) tell nothing that a caller could use.
-fn read_refusal(body: &[u8]) -> Refusal {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    // OpenAI nests it in `error`; FastAPI-based engines say `detail`; old vLLM puts it at the top.
-    match body.get("error").or_else(|| body.get("detail")) {
-        Some(error) => refusal(error),
-        None => refusal(&body),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,40 +151,40 @@ mod tests {
     #[test]
     fn the_same_model_leaves_the_body_alone() {
         let body = r#"{ "model":"m", "messages":[{"role":"user","content":"hi"}], "new_field": 1 }"#;
-        assert_eq!(adapted(&OpenAi, body, "m"), body);
+        assert_eq!(adapted(&OPENAI, body, "m"), body);
     }
 
     #[test]
     fn a_stream_is_asked_for_its_usage() {
         assert_eq!(
-            adapted(&OpenAi, r#"{"model":"a","stream":true}"#, "b"),
+            adapted(&OPENAI, r#"{"model":"a","stream":true}"#, "b"),
             r#"{"model":"b","stream":true,"stream_options":{"include_usage":true}}"#
         );
         let asked = r#"{"model":"b","stream":true,"stream_options":{"include_usage":true}}"#;
-        assert_eq!(adapted(&OpenAi, asked, "b"), asked);
+        assert_eq!(adapted(&OPENAI, asked, "b"), asked);
     }
 
     #[test]
     fn reasoning_models_get_the_limit_by_its_new_name() {
         let body = r#"{"model":"gpt-5","max_tokens":9}"#;
-        assert_eq!(adapted(&OpenAi, body, "gpt-5"), r#"{"model":"gpt-5","max_completion_tokens":9}"#);
-        assert_eq!(adapted(&OpenAiCompatible, body, "gpt-5"), body);
+        assert_eq!(adapted(&OPENAI, body, "gpt-5"), r#"{"model":"gpt-5","max_completion_tokens":9}"#);
+        assert_eq!(adapted(&OPENAI_COMPATIBLE, body, "gpt-5"), body);
     }
 
     #[test]
     fn engines_are_not_asked_for_a_developer() {
         let body = r#"{"model":"m","messages":[{"role":"developer","content":"D"},{"role":"user","content":"\"developer\""}]}"#;
-        let got = adapted(&OpenAiCompatible, body, "m");
+        let got = adapted(&OPENAI_COMPATIBLE, body, "m");
         assert!(
             got.contains(r#"{"role":"system","content":"D"}"#) && got.contains(r#""content":"\"developer\"""#),
             "{got}"
         );
-        assert_eq!(adapted(&OpenAi, body, "m"), body);
+        assert_eq!(adapted(&OPENAI, body, "m"), body);
     }
 
     #[test]
     fn errors_are_read_in_every_shape() {
-        let said = |body: &str| OpenAiCompatible.refusal(400, body.as_bytes());
+        let said = |body: &str| OPENAI_COMPATIBLE.refusal(400, body.as_bytes());
         let vllm = said(r#"{"error":{"message":"m","type":"BadRequestError","param":null,"code":400}}"#);
         assert_eq!((vllm.message.as_str(), vllm.code.as_deref()), ("m", Some("400")));
         assert_eq!(said(r#"{"error":"plain"}"#).message, "plain");
