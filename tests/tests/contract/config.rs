@@ -45,6 +45,25 @@ async fn a_good_file_passes_the_check() {
 }
 
 #[tokio::test]
+async fn the_check_shows_every_route_with_its_shares() {
+    let yaml = "providers:
+  openai: { kind: openai, keys: [ { env: OPENAI_API_KEY } ] }
+  anthropic: { kind: anthropic, keys: [ { env: ANTHROPIC_API_KEY } ] }
+routes:
+  - { model: gpt-4o, targets: [ { provider: openai }, { provider: anthropic, model: claude-sonnet-4-5 } ] }
+  - model: 'llama-*'
+    tiers: [ [ { provider: openai, model: gpt-4o, weight: 3 }, { provider: anthropic, model: claude-haiku-4-5 } ] ]
+";
+    let shown = with_keys(yaml).run(&["check"]).await.stdout;
+    for line in [
+        "gpt-4o -> openai/(the model asked for), then anthropic/claude-sonnet-4-5",
+        "llama-* -> openai/gpt-4o 75 % or anthropic/claude-haiku-4-5 25 %",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn all_problems_are_told_at_once_by_the_check_and_at_the_start() {
     for arguments in [&["check"][..], &[]] {
         let ended = with_keys(BAD).run(arguments).await;

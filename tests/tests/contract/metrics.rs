@@ -163,3 +163,16 @@ async fn a_caller_that_goes_away_still_counts() {
     drop(stream);
     ambassador.metrics_when(|scrape| answered(scrape, 1.0)).await;
 }
+
+#[tokio::test]
+async fn requests_are_counted_by_the_model_asked_for_and_tokens_by_the_one_that_answered() {
+    let (primary, fallback) = two_providers().await;
+    primary.always(Step::status(503));
+    let ambassador = Setup::anthropic_then_openai(&primary, &fallback).start().await;
+    let answer = ambassador.agent().ask("claude-haiku-4-5", "hello").await.unwrap();
+    assert_eq!(answer.header("x-ambassador-provider"), "openai");
+    let asked = [("model", "claude-haiku-4-5"), ("status", "success")];
+    let scrape = ambassador.metrics_when(|scrape| scrape.sum("llm_requests_total", &asked) == 1.0).await;
+    assert_eq!(scrape.sum("llm_tokens_total", &[("model", "claude-haiku-4-5")]), 0.0);
+    assert!(scrape.sum("llm_tokens_total", &[("model", "gpt-4o")]) > 0.0);
+}
