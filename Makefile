@@ -21,7 +21,7 @@ help: ## Lists these commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 build: ## Builds all binaries, unoptimised.
-	@echo "Building the binaries and the crates they use with the dev profile; the first time takes a few minutes."
+	@[ -e '$(TARGET)/debug/ambassador' ] || echo "Building the binaries and the crates they use with the dev profile; this first time takes a few minutes."
 	@$(BUILD)
 
 demo: build ## Runs the pod on localhost, shows an agent's request answered and a failover, and ends by itself.

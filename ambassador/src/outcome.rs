@@ -110,7 +110,10 @@ impl Outcome {
 
     /// What a stream has told so far, should it be given up.
     pub fn so_far(&mut self, model: Option<&String>, usage: Option<Usage>) {
-        self.model = model.cloned();
+        // Called for every chunk, and the model is told once.
+        if self.model.is_none() {
+            self.model = model.cloned();
+        }
         self.usage = usage;
     }
 }

@@ -7,7 +7,33 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use e2e::pod::interrupted;
-use e2e::provider::{Fault, Provider, Step};
+use e2e::provider::{Fault, Provider, RECIPES, Step};
+
+const HELP: &str = "\
+A simulated model provider: OpenAI's and Anthropic's APIs on one port, with failures on demand. Any key will do.
+
+usage: simulated-provider [--listen ADDRESS] [--fail STATUS | --hang | --reset]
+
+  --listen ADDRESS    where it listens (127.0.0.1:9000)
+  --fail STATUS       answers STATUS to everything
+  --hang              reads every request and never says anything
+  --reset             reads every request and resets the connection
+
+GET /_requests tells what was received. POST /_control replaces what goes wrong:
+
+  {\"rules\": [{\"key\": \"sk-bad\", \"repeat\": true, \"steps\": [{\"fault\": {\"status\": {\"code\": 401}}}]}]}
+
+The first rule that is for a request says how it is treated: `key` and `model` say for which requests it is (without
+them, all), and each step holds for one request, with `repeat` the first for all. What a step may have:
+
+  fault            none, hang_before_head, reset_before_head, close_before_head, short_body, not_json,
+                   {\"status\": {\"code\": 429, \"retry_after\": \"7\", \"message\": \"...\"}}, {\"html\": {\"code\": 502}},
+                   {\"stream\": {\"after\": 3, \"ending\": \"fin\"}} after so many pieces of a stream; ending is one of
+                   fin, reset, mid_event, clean, hang, error, malformed
+  head_delay_ms    pause before the head of the answer
+  delay_ms         pause before each piece of a stream
+  byte_by_byte     every byte of a stream in a chunk of its own
+";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -32,7 +58,8 @@ async fn serve() -> Result<()> {
             }
             "--hang" => step = Fault::HangBeforeHead.into(),
             "--reset" => step = Fault::ResetBeforeHead.into(),
-            other => bail!("unknown argument {other}; there are --listen ADDRESS, --fail STATUS, --hang, --reset"),
+            "--help" | "-h" => return help(),
+            other => bail!("unknown argument {other}; --help says which there are"),
         }
     }
     let provider = Provider::listen(listen.parse().with_context(|| format!("{listen} is no address"))?).await;
@@ -40,4 +67,13 @@ async fn serve() -> Result<()> {
     provider.always(step);
     writeln!(std::io::stderr(), "listening on {}", provider.address())?;
     interrupted().await
+}
+
+fn help() -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{HELP}\nBy hand:\n")?;
+    for (script, what) in RECIPES {
+        writeln!(out, "  curl http://127.0.0.1:9000/_control -d '{script}'    # {what}")?;
+    }
+    Ok(())
 }

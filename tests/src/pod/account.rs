@@ -1,9 +1,8 @@
-//! What the ambassador itself says about the two requests: its metrics, and its log of what failed over.
+//! What the ambassador's metrics say about the two requests.
 
 use std::io;
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
 
 use super::plan::Plan;
 use super::screen::Screen;
@@ -12,14 +11,11 @@ use crate::metrics::Scrape;
 
 pub(super) struct Account {
     scrape: Scrape,
-    /// Lines of the log about failing over, in its own words.
-    log: Vec<String>,
 }
 
 impl Account {
-    pub(super) async fn of(plan: &Plan, log: &[String]) -> Result<Self> {
-        let scrape = Scrape::of(&http::get(plan.admin, "/metrics").await?.text());
-        Ok(Self { scrape, log: log.iter().filter_map(|line| failover(line)).collect() })
+    pub(super) async fn of(plan: &Plan) -> Result<Self> {
+        Ok(Self { scrape: Scrape::of(&http::get(plan.admin, "/metrics").await?.text()) })
     }
 
     pub(super) fn print(&self, screen: &mut Screen) -> io::Result<()> {
@@ -28,9 +24,6 @@ impl Account {
         screen.row("requests", &format!("{} success, {} error", status("success"), status("error")))?;
         for (reason, count) in self.failovers() {
             screen.row("failed over", &format!("{count} x {reason}"))?;
-        }
-        for line in &self.log {
-            screen.row("log", line)?;
         }
         let tokens = |direction| sum("llm_tokens_total", &[("direction", direction)]);
         screen.row("tokens", &format!("{} input, {} output", tokens("input"), tokens("output")))?;
@@ -58,21 +51,4 @@ impl Account {
             })
             .collect()
     }
-}
-
-/// A line of the log that tells of failing over, without its brackets and its time.
-fn failover(line: &str) -> Option<String> {
-    let entry: Value = serde_json::from_str(line).ok()?;
-    let fields = entry.get("fields").unwrap_or(&entry).as_object()?;
-    let message = fields.get("message").and_then(Value::as_str)?;
-    if !message.to_lowercase().contains("fail") {
-        return None;
-    }
-    let wanted =
-        |name: &&String| !matches!(name.as_str(), "message" | "timestamp" | "level" | "target" | "span" | "spans");
-    let details = fields.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| match value.as_str() {
-        Some(text) => format!("{name}={text}"),
-        None => format!("{name}={value}"),
-    });
-    Some(format!("{message}: {}", details.collect::<Vec<_>>().join(" ")))
 }

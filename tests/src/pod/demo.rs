@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::attempts;
 use super::interrupted;
 use super::launch::Pod;
 use super::plan::{Environment, Plan};
@@ -27,38 +29,48 @@ pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> 
     }
     let pod = Pod::start(&plan.specs, |_| Arc::new(|_| ()), screen).await?;
     let told = tokio::select! {
-        told = tell(&plan, &pod, screen) => told.with_context(|| format!("The ambassador's last words:\n{}", pod.last_words("ambassador"))),
-        _ = interrupted() => Err(anyhow::anyhow!("interrupted")),
+        told = tell(&plan, &pod, screen) => told.map_err(|problem| {
+            anyhow!("{problem:#}\n\nThe ambassador's last words:\n{}", pod.last_words("ambassador"))
+        }),
+        _ = interrupted() => Err(anyhow!("interrupted")),
     };
     let stopped = pod.stop().await;
     told?;
     stopped?;
     screen.title("5. Try next: `make up` leaves this pod running; in another terminal, then,")?;
-    screen.try_next(plan.listen, MODEL)?;
+    screen.try_next(plan.expected, MODEL)?;
+    if plan.expected != plan.listen {
+        screen.text(&format!(
+            "  {} was taken just now; where it still is, `make up` takes another port and says which.\n",
+            plan.expected
+        ))?;
+    }
     Ok(())
 }
 
 async fn tell(plan: &Plan, pod: &Pod, screen: &mut Screen) -> Result<()> {
     let agent = Agent::at(plan.listen);
-    whole(plan, &agent, screen).await?;
-    streamed(plan, &agent, screen).await?;
-    let account = Account::of(plan, &pod.log("ambassador")).await?;
+    whole(plan, pod, &agent, screen).await?;
+    streamed(plan, pod, &agent, screen).await?;
+    let account = Account::of(plan).await?;
     screen.title(&format!("4. The ambassador's account, http://{}/metrics", plan.admin))?;
     account.print(screen)?;
     account.check(plan)
 }
 
-async fn whole(plan: &Plan, agent: &Agent, screen: &mut Screen) -> Result<()> {
+async fn whole(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) -> Result<()> {
     screen.title(&format!("2. A whole answer. The agent asks {MODEL}: {QUESTION:?}"))?;
     let since = Instant::now();
     let answer = agent.chat(&question(QUESTION)).await?;
     let took = since.elapsed();
-    ensure!(answer.status == 200, "the agent got a {} instead of an answer: {}", answer.status, answer.text());
+    if answer.status != 200 {
+        return Err(unanswered(pod, answer.status, answer.header("x-request-id")).await);
+    }
     let text =
         answer.json().pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or_default().to_owned();
     ensure!(!text.is_empty(), "the answer has no text: {}", answer.text());
     screen.row("answer", &text)?;
-    let attempts = answered(screen, |name| answer.header(name).to_owned())?;
+    let attempts = answered(pod, screen, &answer.headers).await?;
     screen.row("time", &millis(took))?;
 
     let provider = answer.header("x-ambassador-provider");
@@ -73,23 +85,22 @@ async fn whole(plan: &Plan, agent: &Agent, screen: &mut Screen) -> Result<()> {
             attempts > 1,
             "the ambassador counts {attempts} attempts, although the first provider was made to fail"
         );
-        failed(plan, screen).await?;
     }
     Ok(())
 }
 
-async fn streamed(plan: &Plan, agent: &Agent, screen: &mut Screen) -> Result<()> {
+async fn streamed(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) -> Result<()> {
     screen.title(&format!("3. A streamed answer. {SECOND_QUESTION:?}"))?;
     let since = Instant::now();
     let stream = agent.chat_streamed(question(SECOND_QUESTION)).await?;
     if stream.status != 200 {
-        bail!("the agent got a {} instead of a stream", stream.status);
+        return Err(unanswered(pod, stream.status, stream.header("x-request-id")).await);
     }
     let headers = stream.headers.clone();
     let told = stream.read().await;
     let took = since.elapsed();
     screen.row("answer", &told.text)?;
-    answered(screen, |name| http::header(&headers, name).to_owned())?;
+    answered(pod, screen, &headers).await?;
     let first = told.first_content_after.unwrap_or(took);
     screen.row(
         "time",
@@ -111,29 +122,26 @@ fn question(text: &str) -> Value {
     json!({"model": MODEL, "max_tokens": 64, "messages": [{"role": "user", "content": text}]})
 }
 
-/// Says who answered; gives back how many attempts it took.
-fn answered(screen: &mut Screen, header: impl Fn(&str) -> String) -> Result<u32> {
+/// Says who answered, and who was asked before; gives back how many attempts it took.
+async fn answered(pod: &Pod, screen: &mut Screen, headers: &HeaderMap) -> Result<u32> {
     let [provider, model, attempts, request] =
-        ["x-ambassador-provider", "x-ambassador-model", "x-ambassador-attempts", "x-request-id"].map(&header);
-    for (name, value) in [("provider", &provider), ("model", &model), ("attempts", &attempts)] {
+        ["x-ambassador-provider", "x-ambassador-model", "x-ambassador-attempts", "x-request-id"]
+            .map(|name| http::header(headers, name));
+    for (name, value) in [("provider", provider), ("model", model), ("attempts", attempts)] {
         ensure!(!value.is_empty(), "the answer has no header x-ambassador-{name}");
     }
     ensure!(!request.is_empty(), "the answer has no header x-request-id");
     let attempts = attempts.parse().with_context(|| format!("x-ambassador-attempts is {attempts:?}"))?;
+    for attempt in attempts::failed(pod, request).await {
+        screen.row("failed over", &attempt)?;
+    }
     screen.row("answered by", &format!("{provider}, model {model}, attempt {attempts} (request {request})"))?;
     Ok(attempts)
 }
 
-/// What the provider that was made to fail has to say: was it asked at all?
-async fn failed(plan: &Plan, screen: &mut Screen) -> Result<()> {
-    let Some(address) = plan.primary.simulated else { return Ok(()) };
-    let seen = http::get(address, "/_requests").await?.json();
-    let asked = seen.as_array().and_then(|seen| seen.last()).context("the failing provider was never asked")?;
-    let said = format!(
-        "{} was asked first ({} {}) and refused",
-        plan.primary.name,
-        asked["method"].as_str().unwrap_or("?"),
-        asked["path"].as_str().unwrap_or("?")
-    );
-    Ok(screen.row("failed over", &said)?)
+/// Nobody answered: whom the ambassador asked, and how each of them failed.
+async fn unanswered(pod: &Pod, status: u16, request: &str) -> anyhow::Error {
+    let attempts: String =
+        attempts::failed(pod, request).await.iter().map(|attempt| format!("\n    {attempt}")).collect();
+    anyhow!("the agent got a {status} instead of an answer, since every provider failed:{attempts}")
 }

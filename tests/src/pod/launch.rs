@@ -17,7 +17,24 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// Running processes, in the order of their start. Killed where they are dropped without having been stopped.
 pub(super) struct Pod {
-    running: Vec<(&'static str, Process)>,
+    running: Vec<Running>,
+}
+
+struct Running {
+    name: &'static str,
+    role: Role,
+    /// What to type to have it again.
+    line: String,
+    process: Process,
+}
+
+/// A process that ended although nobody asked it to.
+pub(super) struct Ended {
+    pub role: Role,
+    /// Which one, and how.
+    pub what: String,
+    pub last_words: String,
+    pub line: String,
 }
 
 impl Pod {
@@ -40,7 +57,7 @@ impl Pod {
                     if let Some(probe) = spec.ready {
                         ready(spec.name, &mut process, probe).await?;
                     }
-                    pod.running.push((spec.name, process));
+                    pod.running.push(Running { name: spec.name, role: spec.role, line: spec.line(), process });
                 }
             }
             screen.started(spec, since.elapsed())?;
@@ -48,31 +65,39 @@ impl Pod {
         Ok(pod)
     }
 
-    /// The first process that has ended although nobody asked it to.
-    pub(super) fn lost(&mut self) -> Option<String> {
-        self.running.iter_mut().find_map(|(name, process)| {
-            let status = process.ended()?;
-            Some(format!("{name} ended by itself ({status}):\n{}", tail(process)))
-        })
+    /// The processes that have ended although nobody asked them to. Each is told of once, and then no part of this.
+    pub(super) fn ended(&mut self) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        self.running.retain_mut(|Running { name, role, line, process }| {
+            let Some(status) = process.ended() else { return true };
+            ended.push(Ended {
+                role: *role,
+                what: format!("{name} ended by itself ({status})"),
+                last_words: tail(process),
+                line: std::mem::take(line),
+            });
+            false
+        });
+        ended
     }
 
     /// What a process said last.
     pub(super) fn last_words(&self, name: &str) -> String {
-        self.running.iter().find(|(known, _)| *known == name).map(|(_, process)| tail(process)).unwrap_or_default()
+        self.process(name).map(tail).unwrap_or_default()
     }
 
     pub(super) fn log(&self, name: &str) -> Vec<String> {
-        self.running
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, process)| process.stderr.lines())
-            .unwrap_or_default()
+        self.process(name).map(|process| process.stderr.lines()).unwrap_or_default()
+    }
+
+    fn process(&self, name: &str) -> Option<&Process> {
+        self.running.iter().find(|running| running.name == name).map(|running| &running.process)
     }
 
     /// Stops all of them, the last started first, as sidecars are stopped.
     pub(super) async fn stop(mut self) -> Result<()> {
         let mut problems = Vec::new();
-        while let Some((name, mut process)) = self.running.pop() {
+        while let Some(Running { name, mut process, .. }) = self.running.pop() {
             match process.stop(GRACE).await {
                 Some(status) if status.success() => {}
                 Some(status) => problems

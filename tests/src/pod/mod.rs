@@ -3,11 +3,12 @@
 //! - `spec`: what one process is: program, environment, probe, role
 //! - `plan`: environment -> the processes of this pod. A binary that joins the pod is a spec more here
 //! - `launch`: plan -> running processes, and their end
-//! - `demo`, `account`: an agent asks, and what came of it
+//! - `demo`, `attempts`, `account`: an agent asks, and what came of it
 //! - `up`: the pod in the foreground
 //! - `screen`: what is printed, and the lines to try next
 
 mod account;
+mod attempts;
 mod demo;
 mod launch;
 mod plan;

@@ -34,6 +34,8 @@ pub(super) struct Provider {
 pub(super) struct Plan {
     pub specs: Vec<Spec>,
     pub listen: SocketAddr,
+    /// Where the next pod is to be expected to listen: not here, where the usual port was taken.
+    pub expected: SocketAddr,
     pub admin: SocketAddr,
     pub primary: Provider,
     pub fallback: Provider,
@@ -48,6 +50,7 @@ impl Plan {
         if !is_given && listen != LISTEN {
             notes.push(format!("{LISTEN} is taken on this machine, so the ambassador listens on {listen}."));
         }
+        let expected = if is_given { listen } else { LISTEN };
         let (admin, is_given) = address(environment, "AMBASSADOR_ADMIN_LISTEN", ADMIN)?;
         if !is_given && admin != ADMIN {
             notes.push(format!("{ADMIN} is taken on this machine, so its admin port is {admin}."));
@@ -70,7 +73,7 @@ impl Plan {
             specs.extend(simulation(provider)?);
         }
         specs.push(ambassador(&primary, &fallback, listen, admin)?);
-        Ok(Self { specs, listen, admin, primary, fallback, notes })
+        Ok(Self { specs, listen, expected, admin, primary, fallback, notes })
     }
 }
 

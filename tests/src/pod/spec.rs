@@ -47,4 +47,9 @@ impl Spec {
         command.args(&self.arguments).envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
+
+    /// What to type to have it again. Without its environment: simulated providers, whom it is for, need none.
+    pub(super) fn line(&self) -> String {
+        format!("{} {}", self.program.display(), self.arguments.join(" "))
+    }
 }

@@ -11,6 +11,8 @@ use super::interrupted;
 use super::launch::Pod;
 use super::plan::{Environment, Plan};
 use super::screen::Screen;
+use super::spec::Role;
+use crate::provider::RECIPES;
 
 pub async fn up(environment: &Environment, screen: &mut Screen) -> Result<()> {
     let plan = Plan::of(environment)?;
@@ -20,6 +22,10 @@ pub async fn up(environment: &Environment, screen: &mut Screen) -> Result<()> {
     }
     let hear = |name: &'static str| -> crate::process::Hear {
         Arc::new(move |line| {
+            // The row of its start says so already.
+            if line.starts_with("listening on ") {
+                return;
+            }
             // Nobody to read it is no reason to stop.
             let _ = writeln!(std::io::stdout(), "  {name:<21} {line}");
         })
@@ -27,16 +33,11 @@ pub async fn up(environment: &Environment, screen: &mut Screen) -> Result<()> {
     let mut pod = Pod::start(&plan.specs, hear, screen).await?;
     screen.title("Try next, in another terminal")?;
     screen.try_next(plan.listen, MODEL)?;
-    if let Some(address) = plan.primary.simulated {
-        screen.text(&format!(
-            "  curl http://{address}/_control -d '{{\"rules\": []}}'    # mends {}\n",
-            plan.primary.name
-        ))?;
-    }
+    failures(&plan, screen)?;
 
     let lost = tokio::select! {
         end = interrupted() => { end?; None }
-        lost = lost(&mut pod) => Some(lost),
+        lost = lost(&mut pod, screen) => Some(lost),
     };
     screen.text("\n  Stopping.")?;
     let stopped = pod.stop().await;
@@ -46,10 +47,37 @@ pub async fn up(environment: &Environment, screen: &mut Screen) -> Result<()> {
     }
 }
 
-async fn lost(pod: &mut Pod) -> String {
+/// How to have the simulated providers fail, and fail otherwise.
+fn failures(plan: &Plan, screen: &mut Screen) -> Result<()> {
+    let Some(address) = plan.primary.simulated else { return Ok(()) };
+    screen.text(&format!("  The simulated {}, as you want to see it:\n", plan.primary.name))?;
+    for (script, what) in RECIPES {
+        screen.text(&format!("  curl http://{address}/_control -d '{script}'    # {what}"))?;
+    }
+    screen.text(&format!(
+        "\n  While it hangs, a stream fails over after 60 s; a whole answer, which may take minutes, waits for its 10.\n  A stream, also to see one cut:\n\n  curl -N http://{}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\": \"{MODEL}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'\n",
+        plan.listen
+    ))?;
+    if let Some(address) = plan.fallback.simulated {
+        screen
+            .text(&format!("  The simulated {} takes the same at http://{address}/_control.\n", plan.fallback.name))?;
+    }
+    Ok(())
+}
+
+/// Returns when the pod has lost a process of its own. A simulated provider is none: that one ends is what an
+/// ambassador is for.
+async fn lost(pod: &mut Pod, screen: &mut Screen) -> String {
     loop {
-        if let Some(lost) = pod.lost() {
-            return lost;
+        for ended in pod.ended() {
+            match ended.role {
+                Role::World => {
+                    // Nobody to read it is no reason to stop here either.
+                    let _ =
+                        screen.text(&format!("  {}; the pod goes on. To have it back:\n  {}", ended.what, ended.line));
+                }
+                Role::Init | Role::Sidecar => return format!("{}:\n{}", ended.what, ended.last_words),
+            }
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

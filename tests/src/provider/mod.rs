@@ -10,6 +10,7 @@
 //! - `connection`: one connection, request after request
 //! - `delivery`: an answer onto the wire, with the failure that was asked for
 //! - `journal`: what was received and what became of it
+//! - `recipes`: scripts to send by hand
 
 mod anthropic;
 mod connection;
@@ -17,6 +18,7 @@ mod delivery;
 mod journal;
 mod openai;
 mod prompt;
+mod recipes;
 mod reply;
 mod request;
 mod script;
@@ -30,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use journal::{Journal, Seen};
+pub use recipes::RECIPES;
 pub use script::{Ending, Fault, Rule, Script, Step};
 
 /// A provider that listens until it is dropped.

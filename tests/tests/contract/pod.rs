@@ -45,20 +45,73 @@ async fn the_demo_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn the_pod_stays_up_until_it_is_told_to_end() {
+async fn the_demo_says_how_both_providers_failed() {
+    let mut command = pod("demo");
+    let nobody = format!("http://{}/v1", free_port());
+    let mut demo = Process::start(command.env("OPENAI_API_KEY", "sk-fake").env("OPENAI_BASE_URL", nobody)).unwrap();
+    let status = demo.wait(Duration::from_secs(60)).await.expect("it ends by itself");
+    let told = demo.stderr.text();
+    assert!(!status.success(), "{told}");
+    for clue in ["anthropic answered 503 (server_error)", "openai failed (connect: ", r#""message":"attempt failed""#] {
+        assert!(told.contains(clue), "no {clue:?} in\n{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_pod_stays_up_without_a_provider_until_it_is_told_to_end() {
     let mut up = Process::start(&mut pod("up")).unwrap();
+    says(&mut up, "curl -N").await;
+    kill(children(&up, "simulated-provider")[0]);
+    says(&mut up, "simulated anthropic ended by itself").await;
+    let status = up.stop(Duration::from_secs(20)).await.expect("it ends when it is told to");
+    assert!(status.success(), "{}\n{}", up.stdout.text(), up.stderr.text());
+}
+
+#[tokio::test]
+async fn the_pod_ends_with_its_ambassador() {
+    let mut up = Process::start(&mut pod("up")).unwrap();
+    says(&mut up, "curl -N").await;
+    kill(children(&up, "ambassador")[0]);
+    let status = up.wait(Duration::from_secs(20)).await.expect("it ends by itself");
+    assert!(!status.success());
+    assert!(up.stderr.text().contains("ambassador ended by itself"), "{}", up.stderr.text());
+}
+
+/// Waits until `process` has said `words`.
+async fn says(process: &mut Process, words: &str) {
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    while !up.stdout.text().contains("curl") {
+    while !process.stdout.text().contains(words) {
         assert!(
-            std::time::Instant::now() < deadline && up.ended().is_none(),
+            std::time::Instant::now() < deadline && process.ended().is_none(),
             "{}\n{}",
-            up.stdout.text(),
-            up.stderr.text()
+            process.stdout.text(),
+            process.stderr.text()
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let status = up.stop(Duration::from_secs(20)).await.expect("it ends when it is told to");
-    assert!(status.success(), "{}\n{}", up.stdout.text(), up.stderr.text());
+}
+
+/// The processes that `process` started from the binary `name`, in the order of their start.
+fn children(process: &Process, name: &str) -> Vec<i32> {
+    let id = process.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let children = children.split_whitespace().map(|child| child.parse().unwrap());
+    children
+        .filter(|child| std::fs::read_link(format!("/proc/{child}/exe")).is_ok_and(|program| program.ends_with(name)))
+        .collect()
+}
+
+fn kill(child: i32) {
+    assert!(Command::new("kill").args(["-9", &child.to_string()]).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn help_is_no_failure() {
+    for (name, clue) in [("pod", "pod up"), ("simulated-provider", r#""status": {"code": 503}"#)] {
+        let helped = Command::new(binary(name).unwrap()).arg("--help").output().unwrap();
+        let told = String::from_utf8_lossy(&helped.stdout);
+        assert!(helped.status.success() && told.contains(clue), "{told}");
+    }
 }
 
 #[tokio::test]

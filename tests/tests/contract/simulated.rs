@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use e2e::agent::{Agent, question};
-use e2e::provider::{Ending, Fault, Provider, Rule, Step};
+use e2e::provider::{Ending, Fault, Provider, RECIPES, Rule, Step};
 use serde_json::json;
 
 use crate::support::{assert_clean, text_of};
@@ -131,6 +131,16 @@ async fn takes_its_orders_over_http_and_tells_what_it_saw() {
     assert_eq!(seen.as_array().map(Vec::len), Some(1));
     assert_eq!((&seen[0]["path"], &seen[0]["key"]), (&json!("/v1/chat/completions"), &json!("the-agents-own")));
     assert_eq!(provider.seen()[0].json()["stream"], true);
+}
+
+#[tokio::test]
+async fn understands_the_scripts_that_are_printed_for_newcomers() {
+    let (_provider, agent) = provider().await;
+    for (script, what) in RECIPES {
+        assert_eq!(agent.post("/_control", script).await.unwrap().status, 200, "{what}: {script}");
+    }
+    let told = agent.ask_streamed("m", "hi").await.unwrap().read().await;
+    assert!(told.broke.is_some(), "the last of them cuts streams: {told:?}");
 }
 
 #[tokio::test]
