@@ -55,7 +55,7 @@ fn failures(plan: &Plan, screen: &mut Screen) -> Result<()> {
         screen.text(&format!("  curl http://{address}/_control -d '{script}'    # {what}"))?;
     }
     screen.text(&format!(
-        "\n  While it hangs, a stream fails over after 60 s; a whole answer, which may take minutes, waits for its 10.\n  A stream, also to see one cut:\n\n  curl -N http://{}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\": \"{MODEL}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'\n",
+        "\n  While it hangs, a stream fails over after 60 s; a whole answer may take 10 minutes and is waited for as long.\n  A stream, also to see one cut:\n\n  curl -N http://{}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\": \"{MODEL}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'\n",
         plan.listen
     ))?;
     if let Some(address) = plan.fallback.simulated {
