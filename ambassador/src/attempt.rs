@@ -68,8 +68,9 @@ impl Failed {
             failover::Failure::Connect
             | failover::Failure::Timeout(_)
             | failover::Failure::Broken
-            | failover::Failure::Malformed
-            | failover::Failure::Inexpressible => (None, Some(self.failure.problem.message.as_str())),
+            | failover::Failure::Malformed => (None, Some(self.failure.problem.message.as_str())),
+            // The message quotes the caller; the place does not.
+            failover::Failure::Inexpressible => (None, self.failure.problem.param.as_deref()),
         };
         let next = if goes_on { "the next is tried" } else { "nothing is left to try" };
         tracing::warn!(

@@ -69,7 +69,7 @@ impl Gateway {
         let conversations = Arc::new(Conversations::default());
         let active = ActiveConversations(Arc::clone(&conversations));
         metrics.within(|registry| registry.register_collector(Box::new(active)));
-        let slots = Arc::new(Semaphore::new(limits.max_in_flight));
+        let slots = Arc::new(Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS)));
         Ok(Self {
             router,
             upstreams,

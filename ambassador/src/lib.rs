@@ -14,6 +14,7 @@ pub mod gateway;
 mod heard;
 pub mod metrics;
 pub mod outcome;
+mod patient;
 pub mod pool;
 pub mod server;
 pub mod stream;

@@ -31,7 +31,7 @@ pub struct Outcome {
     /// The request's span; a stream keeps it open to its own end.
     span: Span,
     /// Kept as long as the request is in flight.
-    _slot: OwnedSemaphorePermit,
+    slot: Option<OwnedSemaphorePermit>,
     _in_flight: Counted,
 }
 
@@ -47,7 +47,7 @@ enum End {
 impl Outcome {
     /// Opens the account of a request that arrived at `started`.
     #[must_use]
-    pub fn new(series: Arc<Series>, request_id: String, started: Instant, slot: OwnedSemaphorePermit) -> Self {
+    pub fn new(series: Arc<Series>, request_id: String, started: Instant) -> Self {
         let in_flight = Counted::new(&series.in_flight);
         Self {
             series,
@@ -62,9 +62,14 @@ impl Outcome {
             streamed: false,
             end: End::Open,
             span: Span::current(),
-            _slot: slot,
+            slot: None,
             _in_flight: in_flight,
         }
+    }
+
+    /// The request is in flight, in this slot.
+    pub fn holds(&mut self, slot: OwnedSemaphorePermit) {
+        self.slot = Some(slot);
     }
 
     /// The model that the caller asks for.
@@ -141,6 +146,9 @@ impl Outcome {
 
 impl Drop for Outcome {
     fn drop(&mut self) {
+        // A span ends when it was last left: that is now, and not when the head of a stream was sent.
+        let span = self.span.clone();
+        let _in = span.enter();
         let took = clock::now().saturating_duration_since(self.started);
         let answered = self.provider.is_some();
         self.series.model(&self.asked, answered).ended(self.end == End::Complete, took);

@@ -31,6 +31,9 @@ use crate::{
 /// Idle connections that one provider's pool keeps at most.
 const MAX_IDLE: usize = 512;
 
+/// How long an idle connection may take to be ready.
+const READY_WITHIN: Duration = Duration::from_millis(10);
+
 /// How long an idle connection is trusted. Most servers and load balancers close theirs after 60 s or more.
 const IDLE_FOR: Duration = Duration::from_secs(50);
 
@@ -73,8 +76,9 @@ impl Pool {
     /// When none comes about.
     pub async fn checkout(self: &Arc<Self>) -> Result<Connection, ConnectError> {
         while let Some(mut line) = self.pop(clock::now()) {
-            // The last answer has been read to its end, so the connection is ready, or about to be, or closed.
-            if line.sender.ready().await.is_ok() {
+            // The last answer has been read to its end, so the connection is ready, or about to be, or closed; unless
+            // the server answered before it had read the request: then it is of no use to anyone.
+            if let Ok(Ok(())) = tokio::time::timeout(READY_WITHIN, line.sender.ready()).await {
                 return Ok(Connection { line, pool: Arc::clone(self), reused: true });
             }
         }

@@ -17,7 +17,7 @@ use tower::{Service, ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field};
 
-use crate::{api, body::Body, failure::Failure, gateway::Gateway};
+use crate::{api, body::Body, failure::Failure, gateway::Gateway, patient::Patient};
 
 /// How long a client may go on sending after it has been answered.
 const LINGER: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, trac
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(headers_within)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(stack));
+        .serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(stack));
     let mut draining = std::pin::pin!(drain.draining());
     let mut told = false;
     let result = std::future::poll_fn(|cx| {
@@ -65,7 +65,7 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, trac
     })
     .await;
     let parts = connection.into_parts();
-    let mut io = parts.io.into_inner();
+    let mut io = parts.io.into_inner().into_inner();
     // A client that had said nothing was only keeping the connection: it would take an answer for that to its next
     // request.
     if let Err(error) = result

@@ -15,7 +15,7 @@ use ambassador_core::{
     dialect::openai::{Problem, error_event},
     failover::Phase,
     provider::StreamError,
-    relay::Relay,
+    relay::{Progress, Relay},
 };
 use bytes::Bytes;
 use chassis::{clock, shutdown::Drain};
@@ -28,9 +28,17 @@ use crate::{failure::Failure, outcome::Outcome, pool::UpstreamBody, upstream::Up
 /// the last event; waiting for it saves the connection for the next request.
 const TAIL: Duration = Duration::from_millis(100);
 
-/// How long the provider's terminator (and the usage before it) is waited for once it has said why the answer ended.
-/// Some never send one and keep the connection open; the answer is complete all the same.
+/// How long the provider's terminator is waited for once it has said why the answer ended. Some never send one and keep
+/// the connection open; the answer is complete all the same.
 const TERMINATOR: Duration = Duration::from_secs(1);
+
+/// The same while the usage, which comes in between, has not come either.
+const USAGE: Duration = Duration::from_secs(5);
+
+/// How long a stream that has said why it ended is still waited for.
+fn patience(progress: &Progress) -> Duration {
+    if progress.usage.is_some() { TERMINATOR } else { USAGE }
+}
 
 /// A streamed answer.
 pub struct Stream {
@@ -83,12 +91,12 @@ impl Stream {
         if complete {
             outcome.complete(progress.model.clone(), progress.usage);
         }
-        let patience = match (complete, progress.finished) {
+        let wait = match (complete, progress.finished) {
             (true, _) => Some(TAIL),
-            (false, true) => Some(TERMINATOR),
+            (false, true) => Some(patience(progress)),
             (false, false) => idle,
         };
-        let first = patience.map_or(until, |patience| until.min(now + patience));
+        let first = wait.map_or(until, |wait| until.min(now + wait));
         Self {
             head: Some(head),
             upstream: Some(upstream),
@@ -156,7 +164,7 @@ impl Stream {
                 if progress.said != self.heard.1 {
                     self.heard = (clock::now(), progress.said);
                     if progress.finished {
-                        self.timer.as_mut().reset((self.heard.0 + TERMINATOR).min(self.until).into());
+                        self.timer.as_mut().reset((self.heard.0 + patience(progress)).min(self.until).into());
                     }
                 }
                 self.outcome.so_far(progress.model.as_ref(), progress.usage);
@@ -199,7 +207,8 @@ impl Stream {
             return Poll::Ready(());
         }
         let now = clock::now();
-        if self.relay.progress().finished && now >= self.heard.0 + TERMINATOR {
+        let progress = self.relay.progress();
+        if progress.finished && now >= self.heard.0 + patience(progress) {
             self.finish();
             return Poll::Ready(());
         }

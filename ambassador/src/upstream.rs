@@ -10,7 +10,7 @@ use bytes::Bytes;
 use chassis::secret::Secret;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Uri,
-    header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
@@ -75,6 +75,7 @@ impl Upstream {
                 headers.insert(HOST, host.clone());
                 headers.insert(USER_AGENT, AGENT);
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
                 headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
                 headers.extend(provider.headers(key).map_err(|error| unusable(error.to_string()))?);
                 Ok(headers)

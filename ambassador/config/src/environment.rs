@@ -1,7 +1,5 @@
 //! The two variables of the pod pattern, and a key each, to settings.
 
-use std::path::Path;
-
 use ambassador_core::{
     provider::{self, Provider},
     route::{Router, Rules},
@@ -10,12 +8,12 @@ use ambassador_core::{
 use chassis::{
     config::{Environment, Problems},
     excerpt::excerpt,
-    secret::{self, Secret},
+    secret::Secret,
 };
 
 use crate::{
     FILE_VARIABLE,
-    parts::{base_url, check_keys, is_name, key_list, routed, variable},
+    parts::{base_url, check_keys, is_name, key_file, key_list, routed, variable},
     settings::{Limits, Listen, Settings, Upstream},
 };
 
@@ -94,7 +92,7 @@ fn keys(name: &str, kind: &dyn Provider, environment: &Environment, problems: &m
     let (key_variable, file_variable) = (variable(name, "API_KEY"), variable(name, "API_KEY_FILE"));
     let mut keys = environment.get(&key_variable).map(key_list).unwrap_or_default();
     if let Some(path) = environment.get(&file_variable) {
-        match secret::read_keys(Path::new(path)) {
+        match key_file(path) {
             Ok(more) => keys.extend(more),
             Err(error) => problems.push(&file_variable, error.to_string()),
         }

@@ -30,7 +30,10 @@ pub struct File {
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// Which API it speaks.
-    pub kind: Kind,
+    // Optional for the reader alone: a kind that is mistyped must not hide what else is wrong with the provider.
+    #[serde(default)]
+    #[schemars(required)]
+    pub kind: Option<Kind>,
     /// Where it is. With `/v1` for the openai kinds and without for anthropic, as in their SDKs. Default: the vendor's
     /// own; required for openai-compatible.
     #[serde(default)]

@@ -1,7 +1,13 @@
 //! What a provider is made of, wherever it is configured.
 
 use ambassador_core::{provider, route};
-use chassis::{config::Problems, secret::Secret};
+use std::path::Path;
+
+use chassis::{
+    config::Problems,
+    excerpt::excerpt,
+    secret::{self, Secret},
+};
 use http::Uri;
 
 use crate::settings::Upstream;
@@ -12,7 +18,7 @@ pub(crate) fn routed(upstream: &Upstream, model: Option<String>) -> route::Upstr
 }
 
 /// Longer than any name that is meant, and shorter than a key that was pasted into the wrong place.
-const MAX_NAME: usize = 40;
+const MAX_NAME: usize = 31;
 
 /// Whether a provider may be called so: a name that a variable, a label and a log line can carry.
 pub(crate) fn is_name(name: &str) -> bool {
@@ -66,4 +72,12 @@ pub(crate) fn variable(name: &str, what: &str) -> String {
 /// Keys separated by commas.
 pub(crate) fn key_list(text: &str) -> Vec<Secret> {
     text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(|key| Secret::new(key.to_owned())).collect()
+}
+
+/// The keys of a file or a directory of files. What is no path at all may well be a key, and is not repeated.
+pub(crate) fn key_file(path: &str) -> Result<Vec<Secret>, String> {
+    if path.contains('/') {
+        return secret::read_keys(Path::new(path)).map_err(|error| error.to_string());
+    }
+    Err(format!("`{}` is no absolute path of a file with keys", excerpt(path)))
 }

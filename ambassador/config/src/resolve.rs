@@ -1,6 +1,6 @@
 //! The file to settings: what its shape alone cannot say.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use ambassador_core::{
     catalog, provider,
@@ -10,13 +10,13 @@ use ambassador_core::{
 use chassis::{
     config::{Environment, Problems},
     excerpt::excerpt,
-    secret::{self, Secret},
+    secret::Secret,
     units::Span,
 };
 
 use crate::{
     FILE_VARIABLE, file,
-    parts::{base_url, check_keys, is_name, key_list, routed, variable},
+    parts::{base_url, check_keys, is_name, key_file, key_list, routed, variable},
     settings::{Limits, Listen, Settings, Upstream},
 };
 
@@ -67,16 +67,21 @@ fn upstream(
     environment: &Environment,
     problems: &mut Problems,
 ) -> Option<Upstream> {
-    let path = format!("providers.{name}");
+    let path = format!("providers.{}", excerpt(name));
     if !is_name(name) {
-        problems.push(&path, "a provider's name is made of lower-case letters, digits, `-` and `_`");
+        problems.push(&path, "a provider's name is made of up to 31 lower-case letters, digits, `-` and `_`");
     }
-    let kind = provider::by_kind(provider.kind.name())?;
+    let given = provider.kind.and_then(|kind| provider::by_kind(kind.name()));
+    if given.is_none() && !problems.pruned(&format!("{path}.kind")) {
+        problems.push(format!("{path}.kind"), "is missing: openai, anthropic or openai-compatible");
+    }
+    // Without a kind the rest is checked as far as it can be, as that of the kind that wants least.
+    let kind = given.or_else(|| provider::by_kind("openai-compatible"))?;
     let place = format!("{path}.base_url");
     let base_url = match (&provider.base_url, kind.base_url()) {
         (Some(url), _) => base_url(kind, url, &place, problems),
         (None, Some(url)) => Some(url.to_owned()),
-        (None, None) if problems.pruned(&place) => None,
+        (None, None) if given.is_none() || problems.pruned(&place) => None,
         (None, None) => {
             problems.push_hint(
                 &place,
@@ -96,7 +101,7 @@ fn upstream(
         problems.push_hint(
             format!("{path}.keys"),
             "names no key",
-            format!("write, for instance, keys: [ {{ env: {} }} ]", variable(name, "API_KEY")),
+            format!("write, for instance, keys: [ {{ env: {} }} ]", variable(&excerpt(name), "API_KEY")),
         );
     }
     check_keys(kind, &keys, &format!("{path}.keys"), problems);
@@ -108,13 +113,15 @@ fn upstream(
 
 fn keys(key: &file::Key, place: &str, environment: &Environment, problems: &mut Problems) -> Vec<Secret> {
     match (&key.file, &key.env) {
-        (Some(file), None) => match secret::read_keys(Path::new(file)) {
+        (Some(file), None) => match key_file(file) {
             Ok(keys) => return keys,
             Err(error) => problems.push(format!("{place}.file"), error.to_string()),
         },
         (None, Some(name)) => match environment.get(name).map(key_list) {
             Some(keys) if !keys.is_empty() => return keys,
-            _ => problems.push(format!("{place}.env"), format!("the environment variable {name} is not set")),
+            _ => {
+                problems.push(format!("{place}.env"), format!("the environment variable {} is not set", excerpt(name)))
+            }
         },
         _ if problems.pruned(&format!("{place}.file")) || problems.pruned(&format!("{place}.env")) => {}
         _ => problems.push(place, "must name exactly one of `file` and `env`"),
@@ -210,7 +217,7 @@ fn target(
     let timeouts = own_timeouts(&target.timeouts, &format!("{place}.timeouts"), problems);
     let Some(upstream) = known.iter().position(|upstream| upstream.name == target.provider) else {
         if !problems.pruned(&format!("providers.{}", target.provider)) {
-            let names: Vec<&str> = file.providers.keys().map(String::as_str).collect();
+            let names: Vec<String> = file.providers.keys().map(|name| excerpt(name)).collect();
             problems.push_hint(
                 format!("{place}.provider"),
                 format!("`{}` is no provider of this file", excerpt(&target.provider)),

@@ -44,6 +44,10 @@ fn a_key_in_the_wrong_place_is_not_repeated() {
         format!("providers:\n  p: {{ kind: openai, keys: {CANARY} }}\n{route}"),
         format!("providers:\n  p: {{ kind: openai, stream_usage: {CANARY} }}\n{route}"),
         format!("providers: {CANARY}\n{route}"),
+        format!("providers:\n  p: {{ kind: openai, keys: [ {{ env: {CANARY} }} ] }}\n{route}"),
+        format!("providers:\n  p: {{ kind: openai, keys: [ {{ file: {CANARY} }} ] }}\n{route}"),
+        format!("providers:\n  {CANARY}: {{ kind: openai }}\n{route}"),
+        with_providers(&format!("routes: [ {{ model: '*', targets: [ {{ provider: {CANARY} }} ] }} ]\n")),
         with_providers(&format!("{route}limits: {{ max_body: {CANARY} }}\n")),
         with_providers(&format!("{route}timeouts: {{ idle: {CANARY} }}\n")),
         with_providers(&format!("{route}prices: {{ m: {{ input: {CANARY}, output: 1 }} }}\n")),
@@ -53,6 +57,17 @@ fn a_key_in_the_wrong_place_is_not_repeated() {
     ] {
         let problems = file(&text).unwrap_err();
         assert!(!problems.is_empty());
+        assert!(!format!("{problems} {problems:?}").contains(CANARY), "{problems}");
+    }
+}
+
+#[test]
+fn a_key_for_a_name_or_a_path_is_not_repeated() {
+    for pairs in [
+        [("PRIMARY_PROVIDER", CANARY), ("OPENAI_API_KEY", "k")],
+        [("PRIMARY_PROVIDER", "openai"), ("OPENAI_API_KEY_FILE", CANARY)],
+    ] {
+        let problems = variables(pairs).unwrap_err();
         assert!(!format!("{problems} {problems:?}").contains(CANARY), "{problems}");
     }
 }

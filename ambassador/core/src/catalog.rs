@@ -22,7 +22,9 @@ impl Price {
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "no exchange has 2^53 tokens")]
     pub fn dollars(&self, usage: &Usage) -> f64 {
-        let fresh = usage.input.saturating_sub(usage.cached) as f64 * self.input;
+        // Writing to the cache costs a quarter more than reading without it, at the one vendor that counts it.
+        let written = usage.cache_written as f64 * 0.25;
+        let fresh = (usage.input.saturating_sub(usage.cached) as f64 + written) * self.input;
         (fresh + usage.cached as f64 * self.cached + usage.output as f64 * self.output) / 1e6
     }
 }
@@ -93,6 +95,10 @@ const fn price(input: f64, cached: f64, output: f64) -> Price {
 /// know what a self-hosted engine serves.
 #[must_use]
 pub fn is_of_family(kind: &str, model: &str) -> bool {
+    // Open weights under the vendor's name: engines serve them, the vendor does not.
+    if model.starts_with("gpt-oss") {
+        return false;
+    }
     FAMILIES.iter().any(|family| family.kind == kind && family.prefixes.iter().any(|prefix| model.starts_with(prefix)))
 }
 

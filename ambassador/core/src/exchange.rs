@@ -92,7 +92,7 @@ pub fn answer(provider: &dyn Provider, operation: Operation, body: Bytes, create
 #[must_use]
 pub fn relay(provider: &dyn Provider, ask: &Ask<'_>, created: u64) -> Box<dyn Relay> {
     match provider.api() {
-        Api::Same(_) => Box::new(Passthrough::new(ask.include_usage)),
+        Api::Same(_) => Box::new(Passthrough::new(ask.choices, ask.include_usage)),
         Api::Own(translator) => {
             Box::new(Translated::new(translator.events(), Encoder::new(created, ask.include_usage)))
         }

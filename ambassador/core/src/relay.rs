@@ -2,6 +2,8 @@
 //!
 //! Only whole events are let through, so that a cut never leaves half a line before the error that must follow it.
 
+use std::collections::BTreeSet;
+
 use crate::{
     chat::{self, Event},
     dialect::openai::Encoder,
@@ -46,19 +48,35 @@ pub trait Relay: Send {
 }
 
 /// An OpenAI stream for an OpenAI client: events pass as they came, after a look at each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Passthrough {
     splitter: Splitter,
     progress: Progress,
     /// Whether the caller asked for the usage chunk that every upstream is asked for.
     include_usage: bool,
+    choices: Choices,
+}
+
+/// Which of the choices of an answer (`n` of them are asked for) have said why they ended.
+#[derive(Debug)]
+struct Choices {
+    wanted: u64,
+    seen: BTreeSet<u64>,
+    finished: BTreeSet<u64>,
+}
+
+impl Choices {
+    fn all_finished(&self) -> bool {
+        self.finished.len() as u64 >= self.wanted && self.seen.is_subset(&self.finished)
+    }
 }
 
 impl Passthrough {
-    /// A relay for a caller that wants the usage chunk, or does not.
+    /// A relay for a caller that wants so many choices, and the usage chunk or not.
     #[must_use]
-    pub fn new(include_usage: bool) -> Self {
-        Self { include_usage, ..Self::default() }
+    pub fn new(choices: u64, include_usage: bool) -> Self {
+        let choices = Choices { wanted: choices, seen: BTreeSet::new(), finished: BTreeSet::new() };
+        Self { splitter: Splitter::default(), progress: Progress::default(), include_usage, choices }
     }
 }
 
@@ -69,7 +87,7 @@ impl Relay for Passthrough {
         }
         self.splitter.feed(bytes).map_err(|error| StreamError::Malformed(error.to_string()))?;
         while let Some(frame) = self.splitter.next_event() {
-            pass(&mut self.progress, self.include_usage, frame, out)?;
+            pass(&mut self.progress, &mut self.choices, self.include_usage, frame, out)?;
             if self.progress.ended {
                 break;
             }
@@ -83,7 +101,7 @@ impl Relay for Passthrough {
         }
         let rest = self.splitter.remainder();
         if rest.data().is_some_and(|data| !data.is_empty()) {
-            pass(&mut self.progress, self.include_usage, rest, out).map_err(cut)?;
+            pass(&mut self.progress, &mut self.choices, self.include_usage, rest, out).map_err(cut)?;
             if !out.ends_with(b"\n\n") {
                 out.extend_from_slice(b"\n\n");
             }
@@ -112,7 +130,13 @@ fn cut(error: StreamError) -> StreamError {
     }
 }
 
-fn pass(progress: &mut Progress, include_usage: bool, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+fn pass(
+    progress: &mut Progress,
+    known: &mut Choices,
+    include_usage: bool,
+    frame: Frame<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), StreamError> {
     let Some(data) = frame.data() else {
         // Comments keep connections alive; they are none of the caller's business before there is an answer.
         if progress.content {
@@ -142,8 +166,14 @@ fn pass(progress: &mut Progress, include_usage: bool, frame: Frame<'_>, out: &mu
     progress.said += 1;
     for choice in &choices {
         progress.content |= choice.delta.as_ref().is_some_and(|delta| delta.speaks());
-        progress.finished |= choice.finish_reason.is_some_and(|reason| reason.get() != "null");
+        let index = choice.index.unwrap_or(0);
+        known.seen.insert(index);
+        // A reason is a word. Some engines send an empty one with every chunk.
+        if choice.finish_reason.is_some_and(|reason| reason.get().len() > 2 && reason.get().starts_with('"')) {
+            known.finished.insert(index);
+        }
     }
+    progress.finished = known.all_finished();
     if progress.model.is_none() {
         progress.model = chunk.model.map(Into::into);
     }
@@ -237,5 +267,45 @@ fn note(progress: &mut Progress, event: &Event) {
         Event::Finish(_) => progress.finished = true,
         Event::Usage(usage) => progress.usage = Some(*usage),
         Event::End => progress.ended = true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(index: u64, finish: &str) -> String {
+        let delta = r#""delta":{"content":"a"}"#;
+        format!("data: {{\"choices\":[{{\"index\":{index},{delta},\"finish_reason\":{finish}}}]}}\n\n")
+    }
+
+    fn cut_after(choices: u64, chunks: &[String]) -> Result<(), StreamError> {
+        let mut relay = Passthrough::new(choices, false);
+        let mut out = Vec::new();
+        relay.push(chunks.concat().as_bytes(), &mut out)?;
+        relay.finish(&mut out)
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_every_choice_is() {
+        let both = [chunk(0, "\"stop\""), chunk(1, "\"length\"")];
+        assert_eq!(cut_after(2, &both), Ok(()));
+        assert_eq!(cut_after(2, &both[..1]), Err(StreamError::Truncated), "the second has not begun");
+        let begun = [chunk(1, "null"), chunk(0, "\"stop\"")];
+        assert_eq!(cut_after(1, &begun), Err(StreamError::Truncated), "the second has not ended");
+    }
+
+    #[test]
+    fn an_empty_reason_is_none() {
+        assert_eq!(cut_after(1, &[chunk(0, "\"\"")]), Err(StreamError::Truncated));
+        assert_eq!(cut_after(1, &[chunk(0, "null")]), Err(StreamError::Truncated));
+    }
+
+    #[test]
+    fn an_event_without_data_is_not_passed_on() {
+        let mut relay = Passthrough::new(1, false);
+        let mut out = Vec::new();
+        relay.push(format!("{}data:\n\n", chunk(0, "null")).as_bytes(), &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), chunk(0, "null"));
     }
 }

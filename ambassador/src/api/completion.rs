@@ -31,6 +31,9 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-ambassador-attempts");
 const DROPPED: HeaderName = HeaderName::from_static("x-ambassador-dropped");
 const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
 
+/// How long a request waits for a slot.
+const SLOT_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// How long a request's body may take to arrive.
 const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -45,17 +48,22 @@ pub(super) async fn complete(
     started: Instant,
     id: &str,
 ) -> Result<Response<Body>, Failure> {
-    let waiting = Counted::new(&gateway.series.waiting);
-    let slot = Arc::clone(&gateway.slots).acquire_owned().await;
-    let slot =
-        slot.map_err(|_closed| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "Shutting down."))?;
-    drop(waiting);
     let name = match operation {
         Operation::Chat => "chat",
         Operation::Embeddings => "embeddings",
     };
     Span::current().record("gen_ai.operation.name", name);
-    let mut outcome = Outcome::new(Arc::clone(&gateway.series), id.to_owned(), started, slot);
+    let mut outcome = Outcome::new(Arc::clone(&gateway.series), id.to_owned(), started);
+    let waiting = Counted::new(&gateway.series.waiting);
+    let slot = Arc::clone(&gateway.slots).acquire_owned();
+    match timeout_at((started + SLOT_WITHIN).into(), slot).await {
+        Ok(Ok(slot)) => outcome.holds(slot),
+        Ok(Err(_)) | Err(_) => {
+            outcome.failed("overloaded", 0);
+            return Err(overloaded());
+        }
+    }
+    drop(waiting);
     let result = answer(&gateway, operation, request, started, &mut outcome).await;
     let (answered, attempts) = match result {
         Ok(answered) => answered,
@@ -111,6 +119,14 @@ pub(super) async fn complete(
     Ok(response)
 }
 
+/// Told when no slot became free in time.
+fn overloaded() -> Failure {
+    let message =
+        format!("The ambassador is at its limit (limits.max_in_flight), for {} s now.", SLOT_WITHIN.as_secs());
+    let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("overloaded");
+    Failure { retry_after: Some(HeaderValue::from_static("1")), ..failure }
+}
+
 /// Why there is no answer: for the caller, for metrics, and after how many attempts.
 type NoAnswer = (Failure, &'static str, u32);
 
@@ -123,7 +139,7 @@ async fn answer(
 ) -> Result<(Answered, u32), NoAnswer> {
     let refused = |failure: Failure| (failure, "invalid_request", 0);
     let conversation = request.headers().get(&CONVERSATION).cloned();
-    let body = read(gateway, request, started).await.map_err(refused)?;
+    let body = read(gateway, request).await.map_err(refused)?;
     let ask = Ask::parse(operation, &body).map_err(|invalid| refused(invalid.into()))?;
     let conversation = conversation.as_ref().and_then(|id| id.to_str().ok()).or(ask.conversation.as_deref());
     if let Some(conversation) = conversation.filter(|id| !id.is_empty()) {
@@ -142,7 +158,7 @@ async fn answer(
 }
 
 /// Reads a request's body to its end, within the limit.
-async fn read(gateway: &Gateway, request: Request<Incoming>, started: Instant) -> Result<Bytes, Failure> {
+async fn read(gateway: &Gateway, request: Request<Incoming>) -> Result<Bytes, Failure> {
     let max = gateway.limits.max_body;
     let too_large = || {
         let message = format!("The request's body is larger than {max} bytes (limits.max_body).");
@@ -158,7 +174,7 @@ async fn read(gateway: &Gateway, request: Request<Incoming>, started: Instant) -
         return Err(too_large());
     }
     let body = Limited::new(request.into_body(), max).collect();
-    match timeout_at((started + BODY_WITHIN).into(), body).await {
+    match timeout_at((clock::now() + BODY_WITHIN).into(), body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Failure::new(

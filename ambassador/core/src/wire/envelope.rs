@@ -9,6 +9,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
+/// More fields than any API has; each is looked for among the others.
+const MAX_FIELDS: usize = 512;
+
 /// The top-level fields of a JSON object, in order, their values unread.
 #[derive(Debug)]
 pub struct Envelope<'a> {
@@ -135,12 +138,13 @@ impl<'de> de::Visitor<'de> for FieldsVisitor {
         let mut repeated = false;
         while let Some(Name(name)) = map.next_key()? {
             let value = map.next_value()?;
-            match fields.iter_mut().find(|(known, _)| *known == name) {
-                Some(known) => {
-                    known.1 = value;
-                    repeated = true;
-                }
-                None => fields.push((name, value)),
+            if let Some(known) = fields.iter_mut().find(|(known, _)| *known == name) {
+                known.1 = value;
+                repeated = true;
+            } else if fields.len() < MAX_FIELDS {
+                fields.push((name, value));
+            } else {
+                return Err(de::Error::custom("too many fields"));
             }
         }
         Ok(Fields { fields, repeated })
@@ -185,6 +189,16 @@ mod tests {
         for text in ["", "[]", "1", "{} {}", "{\"a\":}", "{\"a\":1", "null", "\u{feff}{}"] {
             assert!(Envelope::parse(&Bytes::from(text.to_owned())).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_flood_of_fields_is_refused() {
+        let body = |fields: usize| {
+            let fields: Vec<String> = (0..fields).map(|i| format!("\"{i}\":0")).collect();
+            Bytes::from(format!("{{{}}}", fields.join(",")))
+        };
+        assert!(Envelope::parse(&body(MAX_FIELDS)).is_ok());
+        assert!(Envelope::parse(&body(MAX_FIELDS + 1)).is_err());
     }
 
     proptest! {

@@ -245,6 +245,8 @@ impl Passing<'_> {
 #[derive(Debug, Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct PassingChoice<'a> {
+    #[serde(default)]
+    pub index: Option<u64>,
     #[serde(borrow, default)]
     pub delta: Option<PassingDelta<'a>>,
     #[serde(borrow, default)]

@@ -40,6 +40,8 @@ pub struct Ask<'a> {
     pub model: Cow<'a, str>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
+    /// How many answers are wanted (`n`).
+    pub choices: u64,
     /// Whether the stream is to end with its usage.
     pub include_usage: bool,
     /// The conversation that this is a turn of, where the caller says so: `metadata.conversation_id`, else `user`.
@@ -87,7 +89,9 @@ impl<'a> Ask<'a> {
             .get("metadata")
             .and_then(|metadata| serde_json::from_str::<Metadata<'a>>(metadata).ok()?.conversation_id)
             .or_else(|| text(envelope.get("user")?));
-        Ok(Self { envelope, operation, model, stream, include_usage, conversation })
+        // What is wrong with it is for the provider to say.
+        let choices = envelope.get("n").and_then(|n| n.parse().ok()).unwrap_or(1);
+        Ok(Self { envelope, operation, model, stream, choices, include_usage, conversation })
     }
 }
 
