@@ -64,7 +64,11 @@ pub(super) async fn complete(
         }
     }
     drop(waiting);
-    let result = answer(&gateway, operation, request, started, &mut outcome).await;
+    let result = tokio::select! {
+        biased;
+        result = answer(&gateway, operation, request, started, &mut outcome) => result,
+        () = gateway.drain.hurried() => Err((stopping(), "shutdown", 0)),
+    };
     let (answered, attempts) = match result {
         Ok(answered) => answered,
         Err((failure, reason, attempts)) => {
@@ -117,6 +121,12 @@ pub(super) async fn complete(
     }
     headers.insert(ATTEMPTS, attempts.into());
     Ok(response)
+}
+
+/// Told when the grace is over before there was an answer.
+fn stopping() -> Failure {
+    let message = "The ambassador is being stopped, and there was no answer yet.";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("shutdown")
 }
 
 /// Told when no slot became free in time.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use e2e::harness::{PATIENCE, Setup};
 use e2e::http;
-use e2e::provider::{Ending, Step};
+use e2e::provider::{Ending, Fault, Step};
 use tokio::net::TcpStream;
 
 use crate::support::{MODEL, assert_clean, assert_failed, two_providers};
@@ -58,6 +58,21 @@ async fn a_stream_that_does_not_end_is_waited_for_only_so_long() {
     assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     // It is cut, and the caller is told so in its own dialect.
     assert_failed(&stream.read().await);
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_does_not_come_in_the_grace_is_refused_and_not_cut() {
+    let (primary, fallback) = two_providers().await;
+    primary.always(Fault::HangBeforeHead);
+    let mut ambassador = Setup::anthropic_then_openai(&primary, &fallback).env("DRAIN_TIMEOUT", "2s").start().await;
+    let agent = ambassador.agent();
+    let asked = tokio::spawn(async move { agent.ask(MODEL, "hello").await });
+    ambassador.metrics_when(|scrape| scrape.sum("ambassador_requests_in_flight", &[]) == 1.0).await;
+    ambassador.process.terminate();
+    let answer = asked.await.unwrap().unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let status = ambassador.process.wait(PATIENCE).await.expect("it ends");
+    assert_eq!(status.code(), Some(0), "{}", ambassador.log());
 }
 
 #[tokio::test]
