@@ -11,7 +11,6 @@ use http_body::{Frame, SizeHint};
 use crate::stream::Stream;
 
 /// What a client gets.
-#[derive(Debug)]
 pub enum Body {
     /// The whole, until it has been given out.
     Whole(Option<Bytes>),
@@ -24,6 +23,15 @@ impl Body {
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
+            Self::Stream(stream) => stream.fmt(f),
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! N dialects and M providers meet here, so that a new one costs one translation and not N. A pair that speaks the
 //! same dialect on both sides does not come through here at all: its bytes are forwarded (see [`crate::exchange`]).
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// A chat completion as asked for.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct Request {
     /// The conversation so far, oldest first; never empty.
     pub messages: Vec<Message>,
@@ -63,7 +65,7 @@ pub enum Message {
 }
 
 /// A piece of a message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Part {
     /// Plain text.
     Text(String),
@@ -83,7 +85,7 @@ pub enum Part {
 }
 
 /// A function that the model may call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Tool {
     /// `[a-zA-Z0-9_-]{1,64}`.
     pub name: String,
@@ -140,7 +142,7 @@ pub enum Effort {
 }
 
 /// A call that the model makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ToolCall {
     /// Opaque; the answer to the call names it.
     pub id: String,
@@ -151,7 +153,7 @@ pub struct ToolCall {
 }
 
 /// A whole answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Response {
     /// The provider's id of the answer.
     pub id: String,
@@ -200,7 +202,7 @@ pub struct Usage {
 }
 
 /// A step of a streamed answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Event {
     /// The answer begins. No content yet.
     Start {
@@ -235,4 +237,116 @@ pub enum Event {
     Usage(Usage),
     /// The provider said that the stream is whole. Nothing follows.
     End,
+}
+
+// What is said in a conversation is nobody's business but its parties': none of it is shown, whatever prints these.
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("messages", &self.messages)
+            .field("tools", &self.tools)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Refusal(text) => write!(f, "Refusal({} bytes)", text.len()),
+            Self::Image { data, .. } => write!(f, "Image({} bytes)", data.len()),
+            Self::ImageUrl(_) => f.write_str("ImageUrl"),
+            Self::Other(_) => f.write_str("Other"),
+        }
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tool").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ToolCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToolCall({}, {} bytes)", self.name, self.arguments.len())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("id", &self.id)
+            .field("model", &self.model)
+            .field("text", &self.text.len())
+            .field("reasoning", &self.reasoning.len())
+            .field("calls", &self.calls)
+            .field("finish", &self.finish)
+            .field("usage", &self.usage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start { id, model } => write!(f, "Start({id}, {model})"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
+            Self::CallStart { index, name, .. } => write!(f, "CallStart({index}, {name})"),
+            Self::CallArguments { index, fragment } => write!(f, "CallArguments({index}, {} bytes)", fragment.len()),
+            Self::Finish(finish) => write!(f, "Finish({finish:?})"),
+            Self::Usage(usage) => write!(f, "{usage:?}"),
+            Self::End => f.write_str("End"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_conversation_is_shown() {
+        let said = || "CANARY".to_owned();
+        let call = ToolCall { id: "1".into(), name: "t".into(), arguments: said() };
+        let parts = vec![
+            Part::Text(said()),
+            Part::Refusal(said()),
+            Part::Image { media_type: "image/png".into(), data: said() },
+            Part::ImageUrl(said()),
+            Part::Other(said()),
+        ];
+        let tool = Tool { name: "t".into(), description: Some(said()), parameters: None, strict: None };
+        let messages = vec![
+            Message::System(parts.clone()),
+            Message::Assistant { content: parts.clone(), calls: vec![call.clone()] },
+            Message::Tool { call_id: "1".into(), content: parts },
+        ];
+        let extra = Map::from_iter([("x".to_owned(), Value::String(said()))]);
+        let request = Request {
+            messages,
+            tools: vec![tool],
+            user: Some(said()),
+            stop: vec![said()],
+            extra,
+            ..Request::default()
+        };
+        let response = Response {
+            id: "1".into(),
+            model: "m".into(),
+            text: said(),
+            reasoning: said(),
+            refusal: Some(said()),
+            calls: vec![call],
+            finish: Finish::Stop,
+            usage: Usage::default(),
+        };
+        let events =
+            [Event::Text(said()), Event::Reasoning(said()), Event::CallArguments { index: 0, fragment: said() }];
+        let shown = format!("{request:?} {request:#?} {response:?} {events:?}");
+        assert!(!shown.contains("CANARY"), "{shown}");
+    }
 }

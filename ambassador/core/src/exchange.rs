@@ -3,6 +3,8 @@
 //! Passthrough where both sides speak the same dialect, translation through [`crate::chat`] where they do not. This is
 //! the only place that knows both a provider and a dialect.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// A request, ready for one provider.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Prepared {
     /// What to send.
     pub body: Bytes,
@@ -56,7 +58,7 @@ pub fn prepare(
 }
 
 /// A whole answer, in the caller's dialect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Answer {
     /// The JSON.
     pub body: Bytes,
@@ -96,5 +98,21 @@ pub fn relay(provider: &dyn Provider, ask: &Ask<'_>, created: u64) -> Box<dyn Re
         Api::Own(translator) => {
             Box::new(Translated::new(translator.events(), Encoder::new(created, ask.include_usage)))
         }
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("body", &self.body.len()).field("dropped", &self.dropped).finish()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("body", &self.body.len())
+            .field("model", &self.model)
+            .field("usage", &self.usage)
+            .finish()
     }
 }

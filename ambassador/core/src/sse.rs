@@ -16,7 +16,7 @@ pub const MAX_EVENT: usize = 16 * 1024 * 1024;
 pub struct TooLong;
 
 /// Collects bytes and gives out whole events.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Splitter {
     buffer: Vec<u8>,
     /// Bytes of `buffer` already given out.
@@ -93,7 +93,7 @@ impl Splitter {
 }
 
 /// The bytes of one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a>(&'a [u8]);
 
 impl<'a> Frame<'a> {
@@ -137,6 +137,18 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         None => Some(rest),
         Some((b':', value)) => Some(value.strip_prefix(b" ").unwrap_or(value)),
         Some(_) => None,
+    }
+}
+
+impl std::fmt::Debug for Splitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Splitter({} bytes)", self.buffer.len())
+    }
+}
+
+impl std::fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame({} bytes)", self.0.len())
     }
 }
 

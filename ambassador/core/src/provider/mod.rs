@@ -102,7 +102,7 @@ pub trait EventDecoder: Send {
 }
 
 /// A request body and what it had to leave behind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Encoded {
     /// The provider's JSON.
     pub body: Bytes,
@@ -166,5 +166,11 @@ pub enum StreamError {
 impl From<Malformed> for StreamError {
     fn from(Malformed(reason): Malformed) -> Self {
         Self::Malformed(reason)
+    }
+}
+
+impl std::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoded").field("body", &self.body.len()).field("dropped", &self.dropped).finish()
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 /// The body of `POST /v1/messages`.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Request<'a> {
     /// The model's name.
     pub model: &'a str,
@@ -54,7 +54,7 @@ pub struct Request<'a> {
 }
 
 /// One turn of the conversation.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Turn<'a> {
     /// Whose turn it is.
     pub role: Role,
@@ -72,7 +72,7 @@ pub enum Role {
 }
 
 /// A piece of a turn.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Block<'a> {
     /// Text with something in it: a blank one is refused.
@@ -105,7 +105,7 @@ pub enum Block<'a> {
 }
 
 /// Where an image's bytes are.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Source<'a> {
     /// Here.
@@ -123,7 +123,7 @@ pub enum Source<'a> {
 }
 
 /// A function that the model may call.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Tool<'a> {
     /// `[a-zA-Z0-9_-]{1,128}`, unique.
     pub name: Cow<'a, str>,
@@ -138,7 +138,7 @@ pub struct Tool<'a> {
 }
 
 /// How the model may choose among the tools.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct ToolChoice<'a> {
     /// `auto`, `any`, `tool` or `none`.
     #[serde(rename = "type")]
@@ -152,7 +152,7 @@ pub struct ToolChoice<'a> {
 }
 
 /// Whether and how the model thinks.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Thinking {
     /// Up to so many tokens.
@@ -170,7 +170,7 @@ pub enum Thinking {
 }
 
 /// Shape and effort of the answer.
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub struct OutputConfig {
     /// `low`, `medium`, `high` or `xhigh`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,7 +181,7 @@ pub struct OutputConfig {
 }
 
 /// The shape that the text must have.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum OutputFormat {
     /// JSON that validates.
@@ -192,7 +192,7 @@ pub enum OutputFormat {
 }
 
 /// Who asks.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Metadata<'a> {
     /// An opaque id.
     pub user_id: &'a str,
@@ -204,7 +204,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// What every body, block, event and delta has: its type.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Typed<'a> {
     /// The type.
     #[serde(rename = "type", borrow)]
@@ -212,7 +212,7 @@ pub struct Typed<'a> {
 }
 
 /// A whole answer.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Message<'a> {
     /// The answer's id.
     pub id: String,
@@ -231,28 +231,28 @@ pub struct Message<'a> {
 }
 
 /// Why the model declined.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct StopDetails {
     /// In words.
     pub explanation: Option<String>,
 }
 
 /// A block of type `text`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Text {
     /// The text.
     pub text: String,
 }
 
 /// A block of type `thinking`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Thought {
     /// The text; empty where the provider keeps it to itself.
     pub thinking: String,
 }
 
 /// A block of type `tool_use`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct ToolUse<'a> {
     /// The call's id.
     pub id: String,
@@ -286,14 +286,14 @@ pub struct OutputTokensDetails {
 }
 
 /// Event `message_start`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct MessageStart {
     /// The answer, still empty.
     pub message: Started,
 }
 
 /// An answer that has begun.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Started {
     /// The answer's id.
     pub id: String,
@@ -305,7 +305,7 @@ pub struct Started {
 }
 
 /// Event `content_block_start`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct BlockStart<'a> {
     /// Which block.
     pub index: u64,
@@ -315,7 +315,7 @@ pub struct BlockStart<'a> {
 }
 
 /// Event `content_block_delta`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct BlockDelta<'a> {
     /// Which block.
     pub index: u64,
@@ -325,7 +325,7 @@ pub struct BlockDelta<'a> {
 }
 
 /// What comes to a block. Only the field that its type names is read.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Delta<'a> {
     /// `text_delta`, `input_json_delta`, `thinking_delta`, `signature_delta`, `citations_delta`, ...
     #[serde(rename = "type", borrow)]
@@ -342,14 +342,14 @@ pub struct Delta<'a> {
 }
 
 /// Event `content_block_stop`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct BlockStop {
     /// Which block.
     pub index: u64,
 }
 
 /// Event `message_delta`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct MessageDelta {
     /// What has become known of the answer.
     pub delta: Ending,
@@ -359,7 +359,7 @@ pub struct MessageDelta {
 }
 
 /// How an answer ends.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Ending {
     /// Why it ended; absent while it has not.
     pub stop_reason: Option<String>,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, value::RawValue};
 use crate::{chat, provider::Refusal};
 
 /// A message of a request.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct Message {
     pub role: Role,
@@ -35,7 +35,7 @@ pub enum Role {
 }
 
 /// A message's content.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged, expecting = "a string or a list of content parts")]
 #[allow(missing_docs, reason = "the API's own names")]
 pub enum Content {
@@ -44,7 +44,7 @@ pub enum Content {
 }
 
 /// A part of a message's content.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct Part {
     #[serde(rename = "type")]
@@ -58,14 +58,14 @@ pub struct Part {
 }
 
 /// Where an image is, or the image itself as a data URL.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct ImageUrl {
     pub url: String,
 }
 
 /// A call in an assistant's message.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct ToolCall {
     pub id: String,
@@ -73,7 +73,7 @@ pub struct ToolCall {
 }
 
 /// The function that a call names.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct FunctionCall {
     pub name: String,
@@ -82,7 +82,7 @@ pub struct FunctionCall {
 }
 
 /// A tool of a request.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct Tool {
     #[serde(rename = "type")]
@@ -92,7 +92,7 @@ pub struct Tool {
 }
 
 /// A function that the model may call.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct Function {
     pub name: String,
@@ -105,7 +105,7 @@ pub struct Function {
 }
 
 /// How to choose among the tools.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged, expecting = "`auto`, `none`, `required` or a named function")]
 #[allow(missing_docs, reason = "the API's own names")]
 pub enum ToolChoice {
@@ -114,14 +114,14 @@ pub enum ToolChoice {
 }
 
 /// The function that must be called.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct NamedFunction {
     pub name: String,
 }
 
 /// The wanted shape of the answer.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the API's own names")]
 pub enum ResponseFormat {
@@ -131,7 +131,7 @@ pub enum ResponseFormat {
 }
 
 /// A JSON Schema with a name.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct JsonSchema {
     pub name: String,
@@ -142,7 +142,7 @@ pub struct JsonSchema {
 }
 
 /// Options of a stream.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct StreamOptions {
     #[serde(default)]
@@ -206,7 +206,7 @@ impl From<chat::Usage> for Usage {
 }
 
 /// What is looked at in an answer that passes through, whole or one chunk of it.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct Passing<'a> {
     #[serde(borrow, default)]
@@ -242,7 +242,7 @@ impl Passing<'_> {
 }
 
 /// What is looked at in a choice.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct PassingChoice<'a> {
     #[serde(default)]
@@ -254,7 +254,7 @@ pub struct PassingChoice<'a> {
 }
 
 /// What is looked at in a delta: whether it says anything.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]
 pub struct PassingDelta<'a> {
     #[serde(borrow, default)]

@@ -1,6 +1,6 @@
 //! Requests, decoded in two steps: what routing needs first, the whole conversation only where it is translated.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -30,7 +30,6 @@ impl Invalid {
 }
 
 /// What a request asks for, as far as the way to an answer depends on it.
-#[derive(Debug)]
 pub struct Ask<'a> {
     /// The fields as they came.
     pub envelope: Envelope<'a>,
@@ -92,6 +91,18 @@ impl<'a> Ask<'a> {
         // What is wrong with it is for the provider to say.
         let choices = envelope.get("n").and_then(|n| n.parse().ok()).unwrap_or(1);
         Ok(Self { envelope, operation, model, stream, choices, include_usage, conversation })
+    }
+}
+
+/// Shows the way it goes, and nothing of what it says.
+impl fmt::Debug for Ask<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { envelope, operation, stream, .. } = self;
+        f.debug_struct("Ask")
+            .field("envelope", envelope)
+            .field("operation", operation)
+            .field("stream", stream)
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 use std::borrow::Cow;
 
 /// A conversation, translated.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Conversation<'a> {
     /// What the operator says, wherever in the conversation it was said.
     pub(super) system: Vec<Block<'a>>,
