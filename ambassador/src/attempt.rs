@@ -64,7 +64,7 @@ impl Failed {
     pub(crate) fn log(&self, request_id: &str, provider: &str, attempt: u32, goes_on: bool) {
         let (status, detail) = match self.kind {
             failover::Failure::Status(status) => (Some(status), None),
-            failover::Failure::InBand => (None, None),
+            failover::Failure::InBand(status) => (status, None),
             failover::Failure::Connect
             | failover::Failure::Timeout(_)
             | failover::Failure::Broken
@@ -275,10 +275,9 @@ impl Attempt<'_> {
         let refusal = self.upstream.without_keys(refusal);
         // It came with a 200, so its code has to tell the status, where it can.
         let status = refusal.code.as_deref().and_then(|code| code.parse::<u16>().ok());
-        let status =
-            status.and_then(|status| StatusCode::from_u16(status).ok()).filter(|status| status.as_u16() >= 400);
-        let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
-        Failed { kind: failover::Failure::InBand, failure: Failure::refused(status, refusal, None) }
+        let status = status.filter(|status| (400..600).contains(status));
+        let told = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
+        Failed { kind: failover::Failure::InBand(status), failure: Failure::refused(told, refusal, None) }
     }
 }
 

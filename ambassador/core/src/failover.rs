@@ -32,8 +32,8 @@ pub enum Failure {
     Broken,
     /// The answer was not one, whatever its status.
     Malformed,
-    /// The provider reported a failure inside a 200.
-    InBand,
+    /// The provider reported a failure inside a 200, with the status that it would have had, where it says so.
+    InBand(Option<u16>),
     /// The request cannot be said in the provider's dialect; nothing was sent.
     Inexpressible,
 }
@@ -73,7 +73,7 @@ impl Failure {
             Self::Timeout(Phase::Total) => "timeout_total",
             Self::Broken => "broken",
             Self::Malformed => "malformed",
-            Self::InBand => "error_in_answer",
+            Self::InBand(_) => "error_in_answer",
             Self::Inexpressible => "inexpressible",
         }
     }
@@ -82,16 +82,17 @@ impl Failure {
     fn scope(self) -> Scope {
         match self {
             // The key is at fault: another one may do.
-            Self::Status(401 | 402 | 403 | 429) => Scope::Key,
+            Self::Status(401 | 402 | 403 | 429) | Self::InBand(Some(401 | 402 | 403 | 429)) => Scope::Key,
             // The provider is at fault, perhaps for the moment only.
-            Self::Status(408 | 500..) | Self::Connect | Self::Broken | Self::Malformed | Self::InBand => {
+            Self::Status(408 | 500..) | Self::InBand(Some(408)) | Self::Connect | Self::Broken | Self::Malformed => {
                 Scope::Provider
             }
             // What has been silent once is not waited for again while there is anyone else.
             Self::Timeout(_) => Scope::Silent,
             Self::Inexpressible => Scope::Unsuitable,
             // What else a provider refuses is the caller's mistake and would be refused anywhere.
-            Self::Status(_) => Scope::Caller,
+            Self::Status(_) | Self::InBand(Some(400..=499)) => Scope::Caller,
+            Self::InBand(_) => Scope::Provider,
         }
     }
 }

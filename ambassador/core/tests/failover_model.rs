@@ -16,7 +16,10 @@ fn failures() -> impl Strategy<Value = Failure> {
             Failure::Connect,
             Failure::Broken,
             Failure::Malformed,
-            Failure::InBand,
+            Failure::InBand(None),
+            Failure::InBand(Some(400)),
+            Failure::InBand(Some(429)),
+            Failure::InBand(Some(503)),
             Failure::Inexpressible,
             Failure::Timeout(Phase::Connect),
             Failure::Timeout(Phase::Headers),
@@ -83,7 +86,9 @@ proptest! {
         keys.dedup();
         prop_assert_eq!(keys.len(), run.attempts.len());
         // The caller's mistake ends the matter, and nothing else is called one.
-        let mistake = |failure: &Failure| matches!(failure, Failure::Status(400 | 404 | 413 | 422));
+        let mistake = |failure: &Failure| {
+            matches!(failure, Failure::Status(400 | 404 | 413 | 422) | Failure::InBand(Some(400)))
+        };
         for (i, (_, _, failure)) in run.attempts.iter().enumerate() {
             prop_assert_eq!(mistake(failure), run.stop == Stop::Refused && i + 1 == run.attempts.len());
         }
