@@ -126,7 +126,7 @@ pub enum Step {
 /// Why nothing more is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// The caller's mistake: the last failure is the answer.
+    /// The caller's mistake: nobody else would answer it.
     Refused,
     /// Every candidate has failed, or the budget is spent: the primary's failure is the answer.
     Exhausted,
