@@ -39,6 +39,16 @@ pub struct Unanswered {
     pub reason: &'static str,
     /// How many attempts were made.
     pub attempts: u32,
+    /// Whose failure it is, if a provider's: the index of the upstream, and the model that it was asked for.
+    pub told_by: Option<(usize, String)>,
+}
+
+impl Unanswered {
+    /// No provider has been asked.
+    #[must_use]
+    pub fn unasked(failure: Failure, reason: &'static str) -> Self {
+        Self { failure, reason, attempts: 0, told_by: None }
+    }
 }
 
 /// Gets an answer to `ask` from one of the plan's candidates; the request `request_id` arrived at `started`.
@@ -66,7 +76,7 @@ pub async fn dispatch(
     loop {
         let (leg, key, until) = match failover.next(clock::now()) {
             Step::Attempt { leg, key, until } => (leg, key, until),
-            Step::Stop(stop) => return Err(failures.told(stop, failover.attempts())),
+            Step::Stop(stop) => return Err(failures.told(stop, failover.attempts(), plan)),
         };
         let Some(candidate) = plan.candidates.get(leg) else { continue };
         let Some(upstream) = gateway.upstreams.get(candidate.upstream) else { continue };
@@ -102,13 +112,13 @@ struct Failures {
     /// The last failure of the candidate that was asked first.
     primary: Option<(usize, Failed)>,
     /// The first candidate that could not be asked at all.
-    unsuitable: Option<Failed>,
+    unsuitable: Option<(usize, Failed)>,
 }
 
 impl Failures {
     fn add(&mut self, leg: usize, failed: Failed) {
         if failed.kind == failover::Failure::Inexpressible {
-            self.unsuitable.get_or_insert(failed);
+            self.unsuitable.get_or_insert((leg, failed));
         } else if self.primary.as_ref().is_none_or(|(first, _)| *first == leg) {
             self.primary = Some((leg, failed));
         }
@@ -116,14 +126,15 @@ impl Failures {
 
     /// The failure that the caller is told of: the primary's own. What a fallback says of a request that the primary
     /// might well have served would send the caller after the wrong fault.
-    fn told(self, stop: Stop, attempts: u32) -> Unanswered {
-        let primary = self.primary.map(|(_, failed)| failed).or(self.unsuitable);
+    fn told(self, stop: Stop, attempts: u32, plan: &Plan) -> Unanswered {
         let only_time_ran_out = |failed: &Failed| matches!(failed.kind, failover::Failure::Timeout(_));
-        match primary {
-            Some(failed) if stop != Stop::Deadline || !only_time_ran_out(&failed) => {
-                Unanswered { failure: failed.failure, reason: failed.kind.reason(), attempts }
+        match self.primary.or(self.unsuitable) {
+            Some((leg, failed)) if stop != Stop::Deadline || !only_time_ran_out(&failed) => {
+                let candidate = plan.candidates.get(leg);
+                let told_by = candidate.map(|candidate| (candidate.upstream, candidate.model.clone()));
+                Unanswered { failure: failed.failure, reason: failed.kind.reason(), attempts, told_by }
             }
-            _ => Unanswered { failure: Failure::deadline(attempts), reason: "deadline", attempts },
+            _ => Unanswered { failure: Failure::deadline(attempts), reason: "deadline", attempts, told_by: None },
         }
     }
 }

@@ -68,6 +68,13 @@ impl Failure {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", message).with_code("upstream_timeout")
     }
 
+    /// The process ends before there was an answer.
+    #[must_use]
+    pub fn stopping() -> Self {
+        let message = "The ambassador is being stopped, and there was no answer yet.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("shutdown")
+    }
+
     /// The request's deadline has passed.
     #[must_use]
     pub fn deadline(attempts: u32) -> Self {

@@ -137,22 +137,60 @@ async fn an_encoded_body_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_ten_thousand_headers_are_too_many() {
+async fn what_is_no_http_is_answered_as_an_sdk_knows_it() {
     let (upstream, ambassador) = started().await;
     let headers: String = (0..10_000).map(|i| format!("x-{i}: 1\r\n")).collect();
-    for text in [
-        "nonsense\r\n\r\n".to_owned(),
-        "GET / HTTP/9.9\r\n\r\n".to_owned(),
-        format!("GET / HTTP/1.1\r\n{headers}\r\n"),
-        format!("GET / HTTP/1.1\r\nx-long: {}\r\n\r\n", "x".repeat(1024 * 1024)),
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+    for (text, status, code) in [
+        ("nonsense\r\n\r\n".to_owned(), 400, "invalid_http"),
+        ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\r\n\r\n".to_owned(), 400, "invalid_http"),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), 400, "invalid_http"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 400, "invalid_http"),
+        ("GET / HTTP/1.1\r\nbad header: 1\r\n\r\n".to_owned(), 400, "invalid_http"),
+        (format!("GET / HTTP/1.1\r\n{headers}\r\n"), 431, "headers_too_large"),
+        (format!("GET / HTTP/1.1\r\nx-long: {}\r\n\r\n", "x".repeat(1024 * 1024)), 431, "headers_too_large"),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000)), 414, "uri_too_long"),
+        (
+            "POST /v1/embeddings HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+            400,
+            "invalid_http",
+        ),
     ] {
-        let mut client = Client::connect(ambassador.address).await;
-        // It may be refused before all of it has been sent.
-        client.try_send(&text).await;
-        let answer = client.head().await;
-        assert!(matches!(answer.status, 0 | 400 | 431), "{answer:?} to {}", text.split_at(8).0);
+        // As the first request of a connection, and after one that was served.
+        for served in [false, true] {
+            let mut client = Client::connect(ambassador.address).await;
+            if served {
+                client.chat(WHOLE).await;
+                assert_eq!(client.answer().await.text(), "fine");
+            }
+            // It may be refused before all of it has been sent.
+            client.try_send(&text).await;
+            let answer = client.answer().await;
+            let begins = text.split_at(20.min(text.len())).0;
+            assert_eq!(
+                (answer.status, answer.error()["code"].as_str()),
+                (status, Some(code)),
+                "{answer:?} to {begins}"
+            );
+            assert!(
+                answer.whole && answer.header("x-request-id").is_some_and(|id| id.starts_with("req_")),
+                "{answer:?}"
+            );
+            assert_eq!(answer.header("connection"), Some("close"));
+            assert!(!client.more().await, "the connection is closed, and nothing else is said: {}", client.unread());
+        }
     }
-    assert_eq!(upstream.connections(), 0);
+    assert_eq!(upstream.seen().len(), 9);
     assert_eq!(ambassador.chat(WHOLE).await.text(), "fine");
+}
+
+#[tokio::test]
+async fn every_answer_has_the_id_of_its_request() {
+    let (_upstream, ambassador) = started().await;
+    for path in ["/v1/models", "/nowhere", "/v1/chat/completions"] {
+        let answer = raw(&ambassador, &format!("GET {path} HTTP/1.1\r\nhost: a\r\nx-request-id: my-1\r\n\r\n")).await;
+        assert_eq!(answer.header("x-request-id"), Some("my-1"), "{answer:?}");
+        let unfit = format!("GET {path} HTTP/1.1\r\nhost: a\r\nx-request-id: no good\r\n\r\n");
+        let answer = raw(&ambassador, &unfit).await;
+        assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req_")), "{answer:?}");
+    }
 }

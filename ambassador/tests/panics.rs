@@ -119,6 +119,7 @@ async fn a_panic_is_the_500_of_its_request_and_of_no_other() {
         let answer = client.answer().await;
         assert_eq!((answer.status, answer.error()["code"].as_str()), (500, Some("internal_error")), "{answer:?}");
         assert!(!answer.body.contains(SECRET));
+        assert!(answer.header("x-request-id").is_some(), "{answer:?}");
         // The same connection serves on, and so do others.
         client.chat(request).await;
         assert_eq!(client.answer().await.text(), "fine");

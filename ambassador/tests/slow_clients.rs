@@ -26,6 +26,7 @@ async fn headers_that_do_not_come_are_a_408() {
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.header("connection")), (408, Some("close")), "{answer:?}");
     assert!(answer.whole && answer.error()["message"].as_str().unwrap().contains("headers did not arrive within"));
+    assert!(answer.header("x-request-id").is_some(), "{answer:?}");
     assert!(!client.more().await, "the connection is closed");
     assert_eq!(upstream.connections(), 0);
 }

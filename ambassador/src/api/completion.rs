@@ -18,9 +18,10 @@ use super::render::{self, json};
 use crate::{
     attempt::Reply,
     body::Body,
-    dispatch::{self, Answered},
+    dispatch::{self, Answered, Unanswered},
     failure::Failure,
     gateway::Gateway,
+    identity,
     outcome::{Counted, Outcome},
     stream::Stream,
 };
@@ -46,14 +47,13 @@ pub(super) async fn complete(
     operation: Operation,
     request: Request<Incoming>,
     started: Instant,
-    id: &str,
 ) -> Result<Response<Body>, Failure> {
     let name = match operation {
         Operation::Chat => "chat",
         Operation::Embeddings => "embeddings",
     };
     Span::current().record("gen_ai.operation.name", name);
-    let mut outcome = Outcome::new(Arc::clone(&gateway.series), id.to_owned(), started);
+    let mut outcome = Outcome::new(Arc::clone(&gateway.series), identity::of(request.headers()).to_owned(), started);
     let waiting = Counted::new(&gateway.series.waiting);
     let slot = Arc::clone(&gateway.slots).acquire_owned();
     match timeout_at((started + SLOT_WITHIN).into(), slot).await {
@@ -67,14 +67,20 @@ pub(super) async fn complete(
     let result = tokio::select! {
         biased;
         result = answer(&gateway, operation, request, started, &mut outcome) => result,
-        () = gateway.drain.hurried() => Err((stopping(), "shutdown", 0)),
+        () = gateway.drain.hurried() => Err(Unanswered::unasked(Failure::stopping(), "shutdown")),
     };
-    let (answered, attempts) = match result {
+    let answered = match result {
         Ok(answered) => answered,
-        Err((failure, reason, attempts)) => {
-            outcome.failed(reason, attempts);
-            let mut response = render::failure(&failure);
-            response.headers_mut().insert(ATTEMPTS, attempts.into());
+        Err(unanswered) => {
+            outcome.failed(unanswered.reason, unanswered.attempts);
+            let mut response = render::failure(&unanswered.failure);
+            if let Some((upstream, model)) = &unanswered.told_by
+                && let Some(upstream) = gateway.upstreams.get(*upstream)
+            {
+                say(&mut response, PROVIDER, &upstream.name);
+                say(&mut response, MODEL, model);
+            }
+            response.headers_mut().insert(ATTEMPTS, unanswered.attempts.into());
             return Ok(response);
         }
     };
@@ -84,7 +90,7 @@ pub(super) async fn complete(
     let added = clock::now().saturating_duration_since(started).saturating_sub(answered.waited);
     gateway.series.added(added);
     gateway.series.dropped(&upstream.name, &answered.dropped);
-    let Answered { answer, asked, dropped, .. } = answered;
+    let Answered { answer, asked, attempts, dropped, .. } = answered;
     let streamed = matches!(answer, Reply::Stream(_));
     outcome.answered_by(&upstream.name, &asked, attempts, streamed);
     let (mut response, model) = match answer {
@@ -108,25 +114,20 @@ pub(super) async fn complete(
             (response, model)
         }
     };
-    let headers = response.headers_mut();
-    let mut say = |name, value: &str| {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    };
-    say(PROVIDER, &upstream.name);
-    say(MODEL, model.as_deref().unwrap_or(&asked));
+    say(&mut response, PROVIDER, &upstream.name);
+    say(&mut response, MODEL, model.as_deref().unwrap_or(&asked));
     if !dropped.is_empty() {
-        say(DROPPED, &dropped.join(", "));
+        say(&mut response, DROPPED, &dropped.join(", "));
     }
-    headers.insert(ATTEMPTS, attempts.into());
+    response.headers_mut().insert(ATTEMPTS, attempts.into());
     Ok(response)
 }
 
-/// Told when the grace is over before there was an answer.
-fn stopping() -> Failure {
-    let message = "The ambassador is being stopped, and there was no answer yet.";
-    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("shutdown")
+/// Adds a header whose value comes from outside; one that is no header's value is left out.
+fn say(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        response.headers_mut().insert(name, value);
+    }
 }
 
 /// Told when no slot became free in time.
@@ -137,17 +138,14 @@ fn overloaded() -> Failure {
     Failure { retry_after: Some(HeaderValue::from_static("1")), ..failure }
 }
 
-/// Why there is no answer: for the caller, for metrics, and after how many attempts.
-type NoAnswer = (Failure, &'static str, u32);
-
 async fn answer(
     gateway: &Gateway,
     operation: Operation,
     request: Request<Incoming>,
     started: Instant,
     outcome: &mut Outcome,
-) -> Result<(Answered, u32), NoAnswer> {
-    let refused = |failure: Failure| (failure, "invalid_request", 0);
+) -> Result<Answered, Unanswered> {
+    let refused = |failure: Failure| Unanswered::unasked(failure, "invalid_request");
     let conversation = request.headers().get(&CONVERSATION).cloned();
     let body = read(gateway, request).await.map_err(refused)?;
     let ask = Ask::parse(operation, &body).map_err(|invalid| refused(invalid.into()))?;
@@ -158,13 +156,7 @@ async fn answer(
     let plan =
         gateway.router.plan(operation, &ask.model, gateway.draw()).map_err(|no_route| refused(no_route.into()))?;
     outcome.asks_for(gateway.router.bare_model(&ask.model));
-    match dispatch::dispatch(gateway, &ask, &plan, started, &outcome.request_id).await {
-        Ok(answered) => {
-            let attempts = answered.attempts;
-            Ok((answered, attempts))
-        }
-        Err(unanswered) => Err((unanswered.failure, unanswered.reason, unanswered.attempts)),
-    }
+    dispatch::dispatch(gateway, &ask, &plan, started, &outcome.request_id).await
 }
 
 /// Reads a request's body to its end, within the limit.

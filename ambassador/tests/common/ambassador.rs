@@ -1,10 +1,16 @@
 //! The ambassador itself, in this process, on a port of its own.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ambassador::{gateway::Gateway, server};
 use ambassador_config::Settings;
-use chassis::{config::Environment, metrics::Metrics, net::Incoming, shutdown::Drain, task};
+use chassis::{
+    config::Environment,
+    metrics::Metrics,
+    net::Incoming,
+    shutdown::{Drain, Drained},
+    task,
+};
 
 use super::client::{Answer, Client};
 
@@ -42,6 +48,17 @@ impl Ambassador {
         let mut client = Client::connect(self.address).await;
         client.chat(body).await;
         client.answer().await
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.drain.in_flight()
+    }
+
+    /// The end of the process, with this much grace.
+    pub(crate) fn end(&self, grace: Duration) -> impl Future<Output = Drained> + Send + use<> {
+        let drain = self.drain.clone();
+        async move { drain.drain(grace).await }
     }
 
     /// The metrics as they are scraped.

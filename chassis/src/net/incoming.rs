@@ -66,6 +66,20 @@ impl Incoming {
         }
     }
 
+    /// Stops listening: the last connections, which the kernel has completed and nobody has accepted yet. Closing the
+    /// listeners over them would reset clients that are waiting for an answer.
+    pub fn into_last(self) -> impl Iterator<Item = TcpStream> {
+        self.listeners.into_iter().filter_map(|listener| listener.into_std().ok()).flat_map(|listener| {
+            std::iter::from_fn(move || {
+                let (stream, _) = listener.accept().ok()?;
+                stream.set_nonblocking(true).ok()?;
+                let stream = TcpStream::from_std(stream).ok()?;
+                tune(&stream);
+                Some(stream)
+            })
+        })
+    }
+
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.turn = self.turn.wrapping_add(1);
         let count = self.listeners.len().max(1);
