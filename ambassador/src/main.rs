@@ -72,7 +72,9 @@ fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
     // Sockets first: whatever says that it is healthy can be reached.
     let data = parse_listen(&settings.listen.data)?.bind().context("AMBASSADOR_LISTEN")?;
     let admin = parse_listen(&settings.listen.admin)?.bind().context("AMBASSADOR_ADMIN_LISTEN")?;
-    let grace = settings.listen.drain;
+    // The last spans are sent after the drain, and within the same grace.
+    let drain = settings.listen.drain;
+    let grace = drain - telemetry.ends_within().min(drain / 2);
 
     let metrics = Metrics::new();
     let readiness = Readiness::new();

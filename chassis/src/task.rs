@@ -8,12 +8,16 @@ use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 /// More workers than this do not make a sidecar faster; they only make it heavier.
 const MAX_WORKERS: usize = 4;
+
+/// How long what was left running may take to notice that it is over.
+const LEFTOVERS: Duration = Duration::from_millis(100);
 
 /// The runtime for the data plane of a process.
 ///
@@ -65,13 +69,17 @@ async fn watched<F: Future>(future: F, spawner: &'static Location<'static>) -> F
     .await
 }
 
-/// Runs `future` to its end on a fresh [`runtime`], on the calling thread.
+/// Runs `future` to its end on a fresh [`runtime`], on the calling thread. What it has spawned is dropped then; a call
+/// that blocks a thread (a name look-up) is not waited for.
 ///
 /// # Errors
 ///
 /// When the runtime cannot be built.
 pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
-    Ok(runtime()?.block_on(future))
+    let runtime = runtime()?;
+    let output = runtime.block_on(future);
+    runtime.shutdown_timeout(LEFTOVERS);
+    Ok(output)
 }
 
 #[cfg(test)]
@@ -82,6 +90,17 @@ mod tests {
     fn a_task_returns_its_value() {
         let value = block_on(async { spawn(async { 7 }).await }).unwrap();
         assert_eq!(value.unwrap(), 7);
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_thread_that_is_blocked() {
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        block_on(async {
+            drop(tokio::task::spawn_blocking(move || held.recv()));
+        })
+        .unwrap();
+        // Only now may the thread go on: an end that waited for it would never have come.
+        drop(hold);
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl Guard {
     pub const fn traces(&self) -> bool {
         self.traces.is_some()
     }
+
+    /// How long its end may take.
+    #[must_use]
+    pub const fn ends_within(&self) -> Duration {
+        if self.traces() { FLUSH } else { Duration::ZERO }
+    }
 }
 
 impl Drop for Guard {

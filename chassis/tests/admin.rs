@@ -175,3 +175,27 @@ fn a_health_check_from_the_command_line() {
     assert_eq!(check(&silent[0].local_addr().unwrap().to_string()), failed);
     assert!((clock::now() - start) < Duration::from_secs(4));
 }
+
+#[test]
+fn clients_that_do_not_ask_or_do_not_read_keep_nobody_out() {
+    let process = process(|admin| admin);
+    process.readiness.started();
+    let connect = |request: &str| {
+        let mut stream = TcpStream::connect(process.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    // Far more than there is room for, held open to the end.
+    let silent: Vec<_> = (0..200).map(|_| connect("")).collect();
+    let half: Vec<_> = (0..200).map(|_| connect("GET /health/live HTTP/1.1\r\nx-half: ")).collect();
+    let unread: Vec<_> = (0..200).map(|_| connect(&"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500))).collect();
+    for _ in 0..3 {
+        let mut probe = connect("GET /health/startup HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        // Shorter than it takes until those who say nothing are sent away: that is not what lets a probe in.
+        probe.set_read_timeout(Some(Duration::from_secs(4))).unwrap();
+        let mut text = String::new();
+        probe.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+    }
+    drop((silent, half, unread));
+}

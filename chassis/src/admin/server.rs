@@ -1,6 +1,7 @@
 //! The HTTP side of the admin port.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use super::{Admin, Reply, Verdict};
 use crate::net::Incoming;
@@ -23,32 +26,43 @@ use crate::{clock, metrics, task};
 /// A prober that takes longer to ask is cut off.
 const ASKING: Duration = Duration::from_secs(5);
 
-/// Probers and scrapers at the same time. More than these is a mistake or an attack.
+/// A connection lives no longer, whether it does not ask or does not read. A scraper that kept it opens another.
+const LIFE: Duration = Duration::from_secs(10);
+
+/// Probers and scrapers at the same time. More than these is a mistake or an attack, and must not keep the kubelet
+/// out: the oldest makes room.
 const CONNECTIONS: usize = 128;
 
 const JSON: &str = "application/json";
 
 /// Answers until the thread ends with the process.
 pub(super) async fn serve(admin: Arc<Admin>, mut incoming: Incoming) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
-    // The semaphore is never closed, so this ends only with the process.
-    while let Ok(permit) = Arc::clone(&free).acquire_owned().await {
+    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(CONNECTIONS);
+    loop {
         let (stream, _) = incoming.accept().await;
-        let admin = Arc::clone(&admin);
-        task::spawn(async move {
-            let _permit = permit;
-            let service = service_fn(|request| {
-                let response = answer(&admin, &request);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(ASKING)
-                .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an admin connection broke");
-            }
-        });
+        if open.len() == CONNECTIONS {
+            open.retain(|connection| !connection.is_finished());
+        }
+        if open.len() == CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        open.push_back(task::spawn(connection(Arc::clone(&admin), stream)).abort_handle());
+    }
+}
+
+async fn connection(admin: Arc<Admin>, stream: TcpStream) {
+    let service = service_fn(|request| {
+        let response = answer(&admin, &request);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(ASKING)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Ok(Err(error)) = timeout(LIFE, connection).await {
+        tracing::debug!(%error, "an admin connection broke");
     }
 }
 
