@@ -20,7 +20,7 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout_at;
 
 use crate::{
-    failure::Failure, gateway::Gateway, outcome::Counted, pool::UpstreamBody, stream::Begun, upstream::Upstream,
+    failure::Failure, gateway::Gateway, hops, outcome::Counted, pool::UpstreamBody, stream::Begun, upstream::Upstream,
 };
 
 /// How much of a stream is held back while it has no content, in bytes. Beyond it the stream is taken at its word.
@@ -48,6 +48,7 @@ pub(crate) struct Attempt<'r> {
     pub(crate) upstream: &'r Upstream,
     pub(crate) key: usize,
     pub(crate) until: Instant,
+    pub(crate) hops: u16,
 }
 
 /// An attempt that failed.
@@ -166,6 +167,7 @@ impl Attempt<'_> {
             let Some(mut request) = upstream.request(self.ask.operation, self.key, body.clone()) else {
                 return Err(Failed::malformed(upstream, "it does not serve this endpoint"));
             };
+            hops::tell(self.hops, request.headers_mut());
             telemetry::inject(request.headers_mut());
             match within(limit, upstream, connection.send(request)).await? {
                 Ok(response) => return Ok(response),

@@ -51,7 +51,18 @@ impl Unanswered {
     }
 }
 
-/// Gets an answer to `ask` from one of the plan's candidates; the request `request_id` arrived at `started`.
+/// What is known of a request beside what it asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'r> {
+    /// The request's id.
+    pub request_id: &'r str,
+    /// How many ambassadors it has come through.
+    pub hops: u16,
+    /// When it arrived.
+    pub started: Instant,
+}
+
+/// Gets an answer to `ask` from one of the plan's candidates.
 ///
 /// # Errors
 /// When none of them gives one: the caller's mistake, or the primary's own failure.
@@ -59,8 +70,7 @@ pub async fn dispatch(
     gateway: &Gateway,
     ask: &Ask<'_>,
     plan: &Plan,
-    started: Instant,
-    request_id: &str,
+    caller: Caller<'_>,
 ) -> Result<Answered, Unanswered> {
     let legs = plan.candidates.iter().map(|candidate| {
         let upstream = gateway.upstreams.get(candidate.upstream);
@@ -70,7 +80,7 @@ pub async fn dispatch(
             total: candidate.timeouts.total,
         }
     });
-    let mut failover = Failover::new(legs.collect(), gateway.limits.attempts, started + plan.total);
+    let mut failover = Failover::new(legs.collect(), gateway.limits.attempts, caller.started + plan.total);
     let mut failures = Failures::default();
     let mut waited = Duration::ZERO;
     loop {
@@ -80,7 +90,7 @@ pub async fn dispatch(
         };
         let Some(candidate) = plan.candidates.get(leg) else { continue };
         let Some(upstream) = gateway.upstreams.get(candidate.upstream) else { continue };
-        let attempt = Attempt { gateway, ask, plan, candidate, upstream, key, until };
+        let attempt = Attempt { gateway, ask, plan, candidate, upstream, key, until, hops: caller.hops };
         // Boxed: its state is some kilobytes, which every future around it would copy on its way into place.
         let result = Box::pin(attempt.run(&mut waited)).await;
         match &result {
@@ -99,7 +109,7 @@ pub async fn dispatch(
                 if goes_on {
                     gateway.series.failover(&upstream.name, failed.kind.reason());
                 }
-                failed.log(request_id, &upstream.name, failover.attempts(), goes_on);
+                failed.log(caller.request_id, &upstream.name, failover.attempts(), goes_on);
                 failures.add(leg, failed);
             }
         }

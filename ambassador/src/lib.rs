@@ -14,6 +14,7 @@ pub mod failure;
 mod floor;
 pub mod gateway;
 mod heard;
+mod hops;
 mod identity;
 pub mod metrics;
 pub mod outcome;

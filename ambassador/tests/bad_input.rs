@@ -61,8 +61,8 @@ async fn a_wrong_method_is_a_405_that_says_which_is_right() {
     for (path, allowed, methods) in [
         ("/v1/chat/completions", "POST", ["GET", "PUT", "DELETE"]),
         ("/v1/embeddings", "POST", ["GET", "PATCH", "OPTIONS"]),
-        ("/v1/models", "GET", ["POST", "PUT", "DELETE"]),
-        ("/v1/models/m", "GET", ["POST", "PUT", "DELETE"]),
+        ("/v1/models", "GET, HEAD", ["POST", "PUT", "DELETE"]),
+        ("/v1/models/m", "GET, HEAD", ["POST", "PUT", "DELETE"]),
     ] {
         for method in methods {
             let answer =
@@ -181,6 +181,22 @@ async fn what_is_no_http_is_answered_as_an_sdk_knows_it() {
     }
     assert_eq!(upstream.seen().len(), 9);
     assert_eq!(ambassador.chat(WHOLE).await.text(), "fine");
+}
+
+#[tokio::test]
+async fn a_model_is_found_by_its_name_however_it_is_encoded() {
+    let upstream = Upstream::healthy("fine").await;
+    let ambassador = Ambassador::start(&alone(upstream.address, "").replace("'*'", "'org/model'"));
+    for path in ["org/model", "org%2Fmodel"] {
+        let answer = raw(&ambassador, &format!("GET /v1/models/{path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.body.contains(r#""id":"org/model""#), "{answer:?}");
+        let mut client = Client::connect(ambassador.address).await;
+        client.send(&format!("HEAD /v1/models/{path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        assert_eq!(client.head().await.status, 200);
+    }
+    let answer = raw(&ambassador, "GET /v1/models/org HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!((answer.status, answer.error()["code"].as_str()), (404, Some("model_not_found")), "{answer:?}");
 }
 
 #[tokio::test]

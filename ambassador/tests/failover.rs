@@ -141,3 +141,17 @@ async fn the_requests_deadline_holds_over_all_attempts() {
     assert_eq!((answer.status, answer.error()["code"].as_str()), (504, Some("deadline_exceeded")), "{answer:?}");
     assert_eq!(second.seen().len(), 1, "there was time for the second one to be asked");
 }
+
+#[tokio::test]
+async fn an_ambassador_that_is_its_own_provider_says_so_and_does_not_go_round_for_ever() {
+    let ambassador = Ambassador::in_a_circle();
+    for request in [WHOLE, STREAM] {
+        let answer = ambassador.chat(request).await;
+        assert_eq!((answer.status, answer.error()["code"].as_str()), (508, Some("loop_detected")), "{answer:?}");
+    }
+    // Once round for each hop that is allowed, and nothing tried twice.
+    assert_eq!(
+        ambassador.metric(r#"ambassador_attempts_total{provider="primary",outcome="server_error"}"#),
+        Some(16.0)
+    );
+}

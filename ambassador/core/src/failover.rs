@@ -83,6 +83,8 @@ impl Failure {
         match self {
             // The key is at fault: another one may do.
             Self::Status(401 | 402 | 403 | 429) | Self::InBand(Some(401 | 402 | 403 | 429)) => Scope::Key,
+            // The provider leads back to where the request came from: each further attempt would go around, too.
+            Self::Status(508) => Scope::Caller,
             // The provider is at fault, perhaps for the moment only.
             Self::Status(408 | 500..) | Self::InBand(Some(408)) | Self::Connect | Self::Broken | Self::Malformed => {
                 Scope::Provider

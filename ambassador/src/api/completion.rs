@@ -18,10 +18,10 @@ use super::render::{self, json};
 use crate::{
     attempt::Reply,
     body::Body,
-    dispatch::{self, Answered, Unanswered},
+    dispatch::{self, Answered, Caller, Unanswered},
     failure::Failure,
     gateway::Gateway,
-    identity,
+    hops, identity,
     outcome::{Counted, Outcome},
     stream::Stream,
 };
@@ -146,6 +146,10 @@ async fn answer(
     outcome: &mut Outcome,
 ) -> Result<Answered, Unanswered> {
     let refused = |failure: Failure| Unanswered::unasked(failure, "invalid_request");
+    let hops = hops::before(request.headers());
+    if let Some(failure) = hops::circle(hops) {
+        return Err(refused(failure));
+    }
     let conversation = request.headers().get(&CONVERSATION).cloned();
     let body = read(gateway, request).await.map_err(refused)?;
     let ask = Ask::parse(operation, &body).map_err(|invalid| refused(invalid.into()))?;
@@ -156,7 +160,8 @@ async fn answer(
     let plan =
         gateway.router.plan(operation, &ask.model, gateway.draw()).map_err(|no_route| refused(no_route.into()))?;
     outcome.asks_for(gateway.router.bare_model(&ask.model));
-    dispatch::dispatch(gateway, &ask, &plan, started, &outcome.request_id).await
+    let caller = Caller { request_id: &outcome.request_id, hops, started };
+    dispatch::dispatch(gateway, &ask, &plan, caller).await
 }
 
 /// Reads a request's body to its end, within the limit.

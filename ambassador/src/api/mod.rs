@@ -27,8 +27,8 @@ async fn route(gateway: Arc<Gateway>, request: Request<Incoming>, started: Insta
         "/v1/embeddings" => Operation::Embeddings,
         path if path == "/v1/models" || path.starts_with("/v1/models/") => {
             return match *request.method() {
-                Method::GET => Ok(models::models(&gateway, path)),
-                _ => Ok(method_not_allowed(&request, "GET")),
+                Method::GET | Method::HEAD => Ok(models::models(&gateway, path)),
+                _ => Ok(method_not_allowed(&request, "GET, HEAD")),
             };
         }
         _ => return Err(unknown_url(&request)),

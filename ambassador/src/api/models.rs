@@ -1,6 +1,7 @@
 //! The list of models: what this ambassador routes. No provider is asked.
 
 use http::{Response, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::render::{self, json};
@@ -22,6 +23,8 @@ struct Model {
 
 /// `GET /v1/models` and `GET /v1/models/{model}`.
 pub(super) fn models(gateway: &Gateway, path: &str) -> Response<Body> {
+    // Names hold slashes, and SDKs encode them.
+    let path = percent_decode_str(path).decode_utf8_lossy();
     let wanted = path.strip_prefix("/v1/models").unwrap_or_default().strip_prefix('/').unwrap_or_default();
     let listed = gateway.router.models().into_iter();
     let mut data: Vec<Model> =

@@ -34,10 +34,21 @@ impl Ambassador {
 
     /// One with these settings.
     pub(crate) fn with(settings: Settings) -> Self {
+        let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
+        Self::on(incoming, settings)
+    }
+
+    /// One that is its own provider.
+    pub(crate) fn in_a_circle() -> Self {
+        let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
+        let file = alone(incoming.addresses()[0], "");
+        Self::on(incoming, ambassador_config::from_text(&file, &Environment::from_pairs([("KEY", KEY)])).unwrap())
+    }
+
+    fn on(incoming: Incoming, settings: Settings) -> Self {
         let metrics = Metrics::new();
         let gateway = Arc::new(Gateway::new(settings, &metrics, 1).unwrap());
         let drain = Drain::new();
-        let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
         let address = incoming.addresses()[0];
         task::spawn(server::serve(Arc::clone(&gateway), incoming, drain.clone(), false));
         Self { address, gateway, metrics, drain }
