@@ -18,5 +18,4 @@ mod patient;
 pub mod pool;
 pub mod server;
 pub mod stream;
-pub mod tls;
 pub mod upstream;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use ambassador::{gateway::Gateway, server};
 use ambassador_config::Settings;
-use chassis::{config::Environment, metrics::Metrics, net::Incoming, shutdown::Drain, task};
+use chassis::{config::Environment, metrics::Metrics, net::Incoming, shutdown::Drain, task, tls::Roots};
 
 use super::client::{Answer, Client};
 
@@ -26,10 +26,20 @@ impl Ambassador {
         Self::with(ambassador_config::from_text(file, &environment).unwrap())
     }
 
+    /// One that is configured by this file and believes certificates that go back to `roots`.
+    pub(crate) fn trusting(roots: &Roots, file: &str) -> Self {
+        let environment = Environment::from_pairs([("KEY", KEY)]);
+        Self::of(ambassador_config::from_text(file, &environment).unwrap(), roots)
+    }
+
     /// One with these settings.
     pub(crate) fn with(settings: Settings) -> Self {
+        Self::of(settings, &Roots::default())
+    }
+
+    fn of(settings: Settings, roots: &Roots) -> Self {
         let metrics = Metrics::new();
-        let gateway = Arc::new(Gateway::new(settings, &metrics, 1).unwrap());
+        let gateway = Arc::new(Gateway::new(settings, &metrics, 1, roots).unwrap());
         let drain = Drain::new();
         let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
         let address = incoming.addresses()[0];
