@@ -18,4 +18,5 @@ mod patient;
 pub mod pool;
 pub mod server;
 pub mod stream;
+mod trace;
 pub mod upstream;

@@ -68,6 +68,11 @@ impl Pool {
         Arc::new(Self { origin, connector, idle: Mutex::default() })
     }
 
+    /// Where they lead.
+    pub(crate) fn origin(&self) -> &Uri {
+        &self.origin
+    }
+
     /// A connection: an idle one, else a new one.
     ///
     /// # Errors

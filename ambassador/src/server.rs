@@ -2,7 +2,7 @@
 
 use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
-use chassis::{net::Incoming, shutdown::Drain, task, telemetry};
+use chassis::{net::Incoming, shutdown::Drain, task};
 use http::{Request, Response, StatusCode};
 use hyper::{body, server::conn::http1};
 use hyper_util::{
@@ -13,11 +13,17 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::{Instrument, field};
 
-use crate::{api, body::Body, failure::Failure, gateway::Gateway, patient::Patient};
+use crate::{
+    api,
+    body::Body,
+    failure::Failure,
+    gateway::Gateway,
+    patient::Patient,
+    trace::{self, Traced},
+};
 
 /// How long a client may go on sending after it has been answered.
 const LINGER: Duration = Duration::from_secs(5);
@@ -41,7 +47,11 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain, trac
     let handler = service_fn(move |request: Request<body::Incoming>| {
         let gateway = Arc::clone(&gateway);
         // Boxed, because a connection that is to say a last word must be movable.
-        Box::pin(async move { Ok::<_, std::convert::Infallible>(api::handle(gateway, request).await) })
+        Box::pin(async move {
+            let response = api::handle(gateway, request).await;
+            trace::answered(response.status());
+            Ok::<_, std::convert::Infallible>(response)
+        })
     });
     // The stack of a request, outermost first.
     let stack = ServiceBuilder::new()
@@ -111,48 +121,6 @@ fn last_words(error: &hyper::Error, headers_within: Duration) -> Option<String> 
 fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let message = "The ambassador has a bug, and this request has found it. Others are not affected.";
     let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message);
+    trace::answered(failure.status);
     api::render::failure(&failure.with_code("internal_error"))
-}
-
-/// Runs each request in a span of its own.
-#[derive(Clone, Copy, Debug)]
-struct Traced<S> {
-    inner: S,
-    traces: bool,
-}
-
-impl<S, B> Service<Request<B>> for Traced<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = tracing::instrument::Instrumented<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let span = if self.traces {
-            let span = tracing::info_span!(
-                "llm request",
-                otel.kind = "server",
-                http.request.method = %request.method(),
-                url.path = request.uri().path(),
-                gen_ai.operation.name = field::Empty,
-                gen_ai.provider.name = field::Empty,
-                gen_ai.request.model = field::Empty,
-                gen_ai.response.model = field::Empty,
-                gen_ai.usage.input_tokens = field::Empty,
-                gen_ai.usage.output_tokens = field::Empty,
-                error.type = field::Empty,
-            );
-            telemetry::follow(&span, request.headers());
-            span
-        } else {
-            tracing::Span::none()
-        };
-        self.inner.call(request).instrument(span)
-    }
 }

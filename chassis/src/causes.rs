@@ -15,7 +15,7 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
-    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+    struct Layer(&'static str, #[source] Option<Box<Self>>);
 
     #[test]
     fn all_are_told_from_the_outermost_to_the_first() {

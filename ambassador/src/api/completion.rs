@@ -13,7 +13,6 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::{timeout, timeout_at};
-use tracing::Span;
 
 use super::render::{self, json};
 use crate::{
@@ -46,12 +45,7 @@ pub(super) async fn complete(
     started: Instant,
     id: &str,
 ) -> Result<Response<Body>, Failure> {
-    let name = match operation {
-        Operation::Chat => "chat",
-        Operation::Embeddings => "embeddings",
-    };
-    Span::current().record("gen_ai.operation.name", name);
-    let mut outcome = Outcome::new(Arc::clone(&gateway.series), id.to_owned(), started);
+    let mut outcome = Outcome::new(Arc::clone(&gateway.series), operation, id.to_owned(), started);
     let waiting = Counted::new(&gateway.series.waiting);
     let slot = Arc::clone(&gateway.slots).acquire_owned();
     match timeout(gateway.limits.queue_timeout, slot).await {
@@ -82,9 +76,9 @@ pub(super) async fn complete(
     let added = clock::now().saturating_duration_since(started).saturating_sub(answered.waited);
     gateway.series.added(added);
     gateway.series.dropped(&upstream.name, &answered.dropped);
-    let Answered { answer, asked, dropped, .. } = answered;
+    let Answered { answer, asked, dropped, span, .. } = answered;
     let streamed = matches!(answer, Reply::Stream(_));
-    outcome.answered_by(&upstream.name, &asked, attempts, streamed);
+    outcome.answered_by(&upstream.name, &asked, attempts, streamed, span);
     let (mut response, model) = match answer {
         Reply::Whole(answer) => {
             let model = answer.model.clone();
