@@ -18,9 +18,11 @@ use http::{
 };
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout_at;
+use tracing::{Instrument, Span};
 
 use crate::{
-    failure::Failure, gateway::Gateway, hops, outcome::Counted, pool::UpstreamBody, stream::Begun, upstream::Upstream,
+    failure::Failure, gateway::Gateway, hops, outcome::Counted, pool::UpstreamBody, stream::Begun, trace,
+    upstream::Upstream,
 };
 
 /// How much of a stream is held back while it has no content, in bytes. Beyond it the stream is taken at its word.
@@ -37,6 +39,15 @@ pub enum Reply {
     Whole(Answer),
     /// Its first content and where the rest comes from.
     Stream(Begun),
+}
+
+/// An attempt that succeeded.
+pub(crate) struct Made {
+    pub(crate) reply: Reply,
+    /// The caller's fields that the provider could not take.
+    pub(crate) dropped: Vec<&'static str>,
+    /// What is traced of it; a stream is a part of it.
+    pub(crate) span: Span,
 }
 
 /// One attempt at one candidate.
@@ -121,14 +132,21 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// When it fails; nothing of it has reached the caller.
-    pub(crate) async fn run(&self, waited: &mut Duration) -> Result<(Reply, Vec<&'static str>), Failed> {
+    pub(crate) async fn run(&self, waited: &mut Duration) -> Result<Made, Failed> {
         let Self { ask, candidate, upstream, .. } = self;
         let prepared =
             exchange::prepare(upstream.provider, ask, &candidate.model, upstream.stream_usage).map_err(cannot_say)?;
         let began = clock::now();
-        let answer = self.ask(prepared.body).await;
+        let span = trace::attempt(ask.operation, upstream, &candidate.model);
+        let result = self.ask(prepared.body).instrument(span.clone()).await;
         *waited += clock::now().saturating_duration_since(began);
-        Ok((answer?, prepared.dropped))
+        match result {
+            Ok(reply) => Ok(Made { reply, dropped: prepared.dropped, span }),
+            Err(failed) => {
+                trace::failed(&span, failed.kind.reason());
+                Err(failed)
+            }
+        }
     }
 
     async fn ask(&self, body: Bytes) -> Result<Reply, Failed> {
@@ -138,6 +156,7 @@ impl Attempt<'_> {
         let response = self.send(body, &timeouts, total).await?;
         // `first_content` counts from the request sent; that it was sent a moment ago is close enough.
         let sent = clock::now();
+        trace::status(response.status());
         if !response.status().is_success() {
             return Err(self.refused(response, total).await);
         }

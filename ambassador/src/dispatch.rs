@@ -8,9 +8,10 @@ use ambassador_core::{
     route::Plan,
 };
 use chassis::clock;
+use tracing::Span;
 
 use crate::{
-    attempt::{Attempt, Failed, Reply},
+    attempt::{Attempt, Failed, Made, Reply},
     failure::Failure,
     gateway::Gateway,
 };
@@ -29,6 +30,8 @@ pub struct Answered {
     pub dropped: Vec<&'static str>,
     /// Time spent waiting for providers, of all attempts.
     pub waited: Duration,
+    /// What is traced of the attempt that gave it.
+    pub span: Span,
 }
 
 /// No answer.
@@ -98,10 +101,10 @@ pub async fn dispatch(
             Err(failed) => gateway.series.attempt(&upstream.name, failed.kind.reason()).inc(),
         };
         match result {
-            Ok((answer, dropped)) => {
+            Ok(Made { reply: answer, dropped, span }) => {
                 let asked = candidate.model.clone();
                 let attempts = failover.attempts();
-                return Ok(Answered { answer, upstream: candidate.upstream, asked, attempts, dropped, waited });
+                return Ok(Answered { answer, upstream: candidate.upstream, asked, attempts, dropped, waited, span });
             }
             Err(failed) => {
                 failover.report(failed.kind);

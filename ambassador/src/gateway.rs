@@ -13,7 +13,7 @@ use ambassador_core::{
     catalog,
     route::{self, Router},
 };
-use chassis::{clock, metrics::Metrics, shutdown::Drain};
+use chassis::{clock, metrics::Metrics, shutdown::Drain, tls::Roots};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -49,14 +49,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway by its settings, its series registered in `metrics`. `seed` decides the draws among targets of a tier.
+    /// A gateway by its settings, its series registered in `metrics`. `seed` decides the draws among targets of a tier;
+    /// upstreams are believed whose certificates go back to `roots`.
     ///
     /// # Errors
     /// When an upstream cannot be used.
-    pub fn new(settings: Settings, metrics: &Metrics, seed: u64) -> Result<Self, Unusable> {
+    pub fn new(settings: Settings, metrics: &Metrics, seed: u64, roots: &Roots) -> Result<Self, Unusable> {
         let Settings { upstreams, router, limits, prices, listen: _ } = settings;
         let any_tls = upstreams.iter().any(|upstream| upstream.base_url.starts_with("https:"));
-        let connector = pool::connector(any_tls);
+        let connector = pool::connector(roots.client(any_tls));
         let models = known_models(&router);
         let series = Arc::new(Series::new(metrics, models, prices.into_iter().collect::<HashMap<_, _>>()));
         let upstreams = upstreams

@@ -22,5 +22,5 @@ mod patient;
 pub mod pool;
 pub mod server;
 pub mod stream;
-pub mod tls;
+mod trace;
 pub mod upstream;

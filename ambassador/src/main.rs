@@ -22,6 +22,7 @@ use chassis::{
     output,
     shutdown::{Drained, Signals},
     task, telemetry,
+    tls::Roots,
 };
 
 use crate::cli::{Cli, Command};
@@ -80,7 +81,7 @@ fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
     let readiness = Readiness::new();
     let heartbeat = Heartbeat::new(clock::now());
     let seed = u64::try_from(clock::unix().as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
-    let gateway = Arc::new(Gateway::new(settings, &metrics, seed)?);
+    let gateway = Arc::new(Gateway::new(settings, &metrics, seed, &Roots::of(environment))?);
     let admin = Admin::new(readiness.clone(), heartbeat.clone(), metrics).serve(admin)?;
 
     task::block_on(async move {

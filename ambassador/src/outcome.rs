@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Instant};
 
-use ambassador_core::chat::Usage;
+use ambassador_core::{chat::Usage, provider::Operation};
 use chassis::clock;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Span;
 
-use crate::metrics::Series;
+use crate::{metrics::Series, trace};
 
 /// The account of one request.
 #[derive(Debug)]
 pub struct Outcome {
     series: Arc<Series>,
     started: Instant,
+    operation: Operation,
     /// The caller's or our own id of the request.
     pub request_id: String,
     /// The model that the caller asked for.
@@ -30,6 +31,8 @@ pub struct Outcome {
     end: End,
     /// The request's span; a stream keeps it open to its own end.
     span: Span,
+    /// The span of the attempt that is answered by, within it.
+    attempt: Span,
     /// Kept as long as the request is in flight.
     slot: Option<OwnedSemaphorePermit>,
     _in_flight: Counted,
@@ -47,11 +50,14 @@ enum End {
 impl Outcome {
     /// Opens the account of a request that arrived at `started`.
     #[must_use]
-    pub fn new(series: Arc<Series>, request_id: String, started: Instant) -> Self {
+    pub fn new(series: Arc<Series>, operation: Operation, request_id: String, started: Instant) -> Self {
         let in_flight = Counted::new(&series.in_flight);
+        let span = Span::current();
+        trace::asks_to(&span, operation);
         Self {
             series,
             started,
+            operation,
             request_id,
             asked: String::new(),
             served: String::new(),
@@ -61,7 +67,8 @@ impl Outcome {
             usage: None,
             streamed: false,
             end: End::Open,
-            span: Span::current(),
+            span,
+            attempt: Span::none(),
             slot: None,
             _in_flight: in_flight,
         }
@@ -75,14 +82,16 @@ impl Outcome {
     /// The model that the caller asks for.
     pub fn asks_for(&mut self, model: &str) {
         model.clone_into(&mut self.asked);
+        trace::asks_for(&self.span, self.operation, model);
     }
 
-    /// A provider answers, after so many attempts.
-    pub fn answered_by(&mut self, provider: &str, served: &str, attempts: u32, streamed: bool) {
+    /// A provider answers, after so many attempts, in the span of the last one.
+    pub fn answered_by(&mut self, provider: &str, served: &str, attempts: u32, streamed: bool, attempt: Span) {
         self.provider = Some(provider.to_owned());
         served.clone_into(&mut self.served);
         self.attempts = attempts;
         self.streamed = streamed;
+        self.attempt = attempt;
     }
 
     /// Notes the first content of a stream.
@@ -124,22 +133,24 @@ impl Outcome {
 }
 
 impl Outcome {
-    /// Tells the request's span how it ended, in OpenTelemetry's words for generative AI.
+    /// Tells the spans of the request and of the attempt that answers how it ended.
     fn trace(&self, end: &'static str) {
         if self.span.is_none() {
             return;
         }
-        self.span.record("gen_ai.request.model", &self.asked);
         if let Some(provider) = &self.provider {
             self.span.record("gen_ai.provider.name", provider);
-            self.span.record("gen_ai.response.model", self.model.as_ref().unwrap_or(&self.served));
         }
-        if let Some(usage) = self.usage {
-            self.span.record("gen_ai.usage.input_tokens", usage.input);
-            self.span.record("gen_ai.usage.output_tokens", usage.output);
-        }
-        if self.end != End::Complete {
-            self.span.record("error.type", end);
+        for span in [&self.span, &self.attempt] {
+            if self.provider.is_some() {
+                span.record("gen_ai.response.model", trace::bounded(self.model.as_ref().unwrap_or(&self.served)));
+            }
+            if let Some(usage) = self.usage {
+                trace::spent(span, usage);
+            }
+            if self.end != End::Complete {
+                trace::failed(span, end);
+            }
         }
     }
 }
@@ -147,6 +158,7 @@ impl Outcome {
 impl Drop for Outcome {
     fn drop(&mut self) {
         // A span ends when it was last left: that is now, and not when the head of a stream was sent.
+        self.attempt.in_scope(|| ());
         let span = self.span.clone();
         let _in = span.enter();
         let took = clock::now().saturating_duration_since(self.started);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chassis::{clock, task};
+use chassis::{causes::causes, clock, task};
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -21,12 +21,10 @@ use hyper::{
 };
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::ClientConfig;
 use tower::{Service, ServiceExt};
 
-use crate::{
-    heard::{Heard, Listening},
-    tls,
-};
+use crate::heard::{Heard, Listening};
 
 /// Idle connections that one provider's pool keeps at most.
 const MAX_IDLE: usize = 512;
@@ -70,6 +68,11 @@ impl Pool {
         Arc::new(Self { origin, connector, idle: Mutex::default() })
     }
 
+    /// Where they lead.
+    pub(crate) fn origin(&self) -> &Uri {
+        &self.origin
+    }
+
     /// A connection: an idle one, else a new one.
     ///
     /// # Errors
@@ -91,8 +94,8 @@ impl Pool {
     /// When none comes about.
     pub async fn open(self: &Arc<Self>) -> Result<Connection, ConnectError> {
         let mut connector = self.connector.clone();
-        let connector = connector.ready().await.map_err(|error| ConnectError(describe(error.as_ref())))?;
-        let io = connector.call(self.origin.clone()).await.map_err(|error| ConnectError(describe(error.as_ref())))?;
+        let connector = connector.ready().await.map_err(|error| ConnectError(causes(error.as_ref())))?;
+        let io = connector.call(self.origin.clone()).await.map_err(|error| ConnectError(causes(error.as_ref())))?;
         let heard = Heard::default();
         let (sender, connection) = http1::handshake(Listening::new(io, heard.clone()))
             .await
@@ -125,18 +128,6 @@ impl Pool {
     }
 }
 
-/// An error and its causes, in one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 /// A connection that is this request's alone.
 #[derive(Debug)]
 pub struct Connection {
@@ -166,7 +157,7 @@ impl Connection {
             Ok(response) => Ok(response.map(|incoming| UpstreamBody { incoming, lease: Some((self.line, self.pool)) })),
             Err(error) => {
                 let stale = self.reused && !self.line.heard.anything();
-                Err(Broken { stale, reason: describe(&error) })
+                Err(Broken { stale, reason: causes(&error) })
             }
         }
     }
@@ -207,15 +198,11 @@ impl Body for UpstreamBody {
 
 /// What opens connections to the upstreams.
 #[must_use]
-pub fn connector(any_tls: bool) -> HttpsConnector<HttpConnector> {
+pub fn connector(tls: ClientConfig) -> HttpsConnector<HttpConnector> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     // A request is two writes at most; with Nagle's algorithm the second would wait for the peer's delayed ACK.
     http.set_nodelay(true);
     http.set_keepalive(Some(Duration::from_secs(60)));
-    hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls::client(any_tls))
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http)
+    hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http)
 }

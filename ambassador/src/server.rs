@@ -2,14 +2,21 @@
 
 use std::{any::Any, convert::Infallible, sync::Arc};
 
-use chassis::{net::Incoming, shutdown::Drain, task, telemetry};
-use http::{Request, Response, StatusCode};
+use chassis::{net::Incoming, shutdown::Drain, task};
+use http::{Response, StatusCode};
 use tokio::net::TcpStream;
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::{Instrument, field};
 
-use crate::{api, body::Body, connection, failure::Failure, gateway::Gateway, identity::Identified};
+use crate::{
+    api,
+    body::Body,
+    connection,
+    failure::Failure,
+    gateway::Gateway,
+    identity::Identified,
+    trace::{self, Traced},
+};
 
 /// Serves connections until the drain begins; those that are open then finish what they are at.
 pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, traces: bool) {
@@ -31,7 +38,11 @@ fn serve_one(gateway: &Arc<Gateway>, stream: TcpStream, drain: &Drain, traces: b
     let handling = Arc::clone(gateway);
     let handler = service_fn(move |request| {
         let gateway = Arc::clone(&handling);
-        Box::pin(async move { Ok::<_, Infallible>(api::handle(gateway, request).await) })
+        Box::pin(async move {
+            let response = api::handle(gateway, request).await;
+            trace::answered(response.status());
+            Ok::<_, Infallible>(response)
+        })
     });
     // The stack of a request, outermost first.
     let stack = ServiceBuilder::new()
@@ -51,48 +62,6 @@ fn serve_one(gateway: &Arc<Gateway>, stream: TcpStream, drain: &Drain, traces: b
 fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let message = "The ambassador has a bug, and this request has found it. Others are not affected.";
     let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message);
+    trace::answered(failure.status);
     api::render::failure(&failure.with_code("internal_error"))
-}
-
-/// Runs each request in a span of its own.
-#[derive(Clone, Copy, Debug)]
-struct Traced<S> {
-    inner: S,
-    traces: bool,
-}
-
-impl<S, B> Service<Request<B>> for Traced<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = tracing::instrument::Instrumented<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let span = if self.traces {
-            let span = tracing::info_span!(
-                "llm request",
-                otel.kind = "server",
-                http.request.method = %request.method(),
-                url.path = request.uri().path(),
-                gen_ai.operation.name = field::Empty,
-                gen_ai.provider.name = field::Empty,
-                gen_ai.request.model = field::Empty,
-                gen_ai.response.model = field::Empty,
-                gen_ai.usage.input_tokens = field::Empty,
-                gen_ai.usage.output_tokens = field::Empty,
-                error.type = field::Empty,
-            );
-            telemetry::follow(&span, request.headers());
-            span
-        } else {
-            tracing::Span::none()
-        };
-        self.inner.call(request).instrument(span)
-    }
 }

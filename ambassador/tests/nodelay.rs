@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use ambassador::pool;
-use chassis::net::Incoming;
+use chassis::{net::Incoming, tls::Roots};
 use hyper_rustls::MaybeHttpsStream;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use tower::ServiceExt;
 async fn a_connection_to_a_provider_has_no_delay() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let stream = pool::connector(false).oneshot(origin).await.unwrap();
+    let stream = pool::connector(Roots::default().client(false)).oneshot(origin).await.unwrap();
     let MaybeHttpsStream::Http(stream) = stream else { unreachable!("http gets no TLS") };
     let socket = SockRef::from(stream.inner());
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());

@@ -19,6 +19,7 @@
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -31,4 +32,5 @@ pub mod secret;
 pub mod shutdown;
 pub mod task;
 pub mod telemetry;
+pub mod tls;
 pub mod units;

@@ -59,10 +59,20 @@ fn a_span_follows_its_caller_and_reaches_the_collector_before_the_end() {
     let mut taken = HeaderMap::new();
     let parent = format!("00-{TRACE}-b7ad6b7169203331-01");
     taken.insert("traceparent", HeaderValue::from_str(&parent).unwrap());
-    let span = tracing::info_span!("chat completion");
+    let span = tracing::info_span!("not known yet");
     telemetry::follow(&span, &taken);
     let mut sent = HeaderMap::new();
     span.in_scope(|| telemetry::inject(&mut sent));
+    telemetry::rename(&span, "chat gpt-4o".to_owned());
+    drop(span);
+    assert!(!sent.contains_key("tracestate"), "there is no state: {sent:?}");
+
+    taken.insert("tracestate", HeaderValue::from_static("vendor=1"));
+    let span = tracing::info_span!("a second one");
+    telemetry::follow(&span, &taken);
+    let mut with_state = HeaderMap::new();
+    span.in_scope(|| telemetry::inject(&mut with_state));
+    assert_eq!(with_state["tracestate"], "vendor=1");
     drop(span);
 
     let traceparent = sent["traceparent"].to_str().unwrap();
@@ -76,6 +86,6 @@ fn a_span_follows_its_caller_and_reaches_the_collector_before_the_end() {
     let request = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
     assert!(request.starts_with(b"POST /v1/traces HTTP/1.1\r\n"));
     assert!(contains(&request, b"application/x-protobuf"));
-    assert!(contains(&request, b"chat completion"));
+    assert!(contains(&request, b"chat gpt-4o") && !contains(&request, b"not known yet"));
     assert!(contains(&request, b"chassis-test"));
 }

@@ -151,6 +151,9 @@ pub struct Limits {
     /// Requests served at once; more wait for a slot. Default: 4096.
     #[serde(default)]
     pub max_in_flight: Option<usize>,
+    /// How long a request waits for a slot before it is refused with 503; `0s` refuses it at once. Default: 30s.
+    #[serde(default)]
+    pub queue_timeout: Option<Span>,
     /// Attempts that one request may cost, over all keys and providers. Default: 4.
     #[serde(default)]
     pub attempts: Option<u32>,

@@ -252,6 +252,7 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         max_body: given.max_body.map_or(default.max_body, |size| size.as_usize()),
         max_answer: given.max_answer.map_or(default.max_answer, |size| size.as_usize()),
         max_in_flight: given.max_in_flight.unwrap_or(default.max_in_flight),
+        queue_timeout: given.queue_timeout.map_or(default.queue_timeout, Into::into),
         attempts: given.attempts.unwrap_or(default.attempts),
         header_timeout: given.header_timeout.map_or(default.header_timeout, Into::into),
     };

@@ -48,6 +48,8 @@ pub struct Limits {
     pub max_answer: usize,
     /// Requests served at once; more wait for a slot.
     pub max_in_flight: usize,
+    /// How long a request waits for a slot before it is refused. With no time at all it is refused at once.
+    pub queue_timeout: Duration,
     /// Attempts that one request may cost.
     pub attempts: u32,
     /// How long a client may take to send a request's headers, and may keep a connection without sending any. The
@@ -61,6 +63,7 @@ impl Default for Limits {
             max_body: 32 * 1024 * 1024,
             max_answer: 64 * 1024 * 1024,
             max_in_flight: 4_096,
+            queue_timeout: Duration::from_secs(30),
             attempts: failover::DEFAULT_ATTEMPTS,
             header_timeout: Duration::from_secs(120),
         }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use ambassador_config::Limits;
 use ambassador_core::{dialect::openai::Ask, provider::Operation};
 use bytes::Bytes;
 use chassis::clock;
@@ -11,8 +12,7 @@ use http::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
-use tracing::Span;
+use tokio::time::{timeout, timeout_at};
 
 use super::render::{self, json};
 use crate::{
@@ -32,9 +32,6 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-ambassador-attempts");
 const DROPPED: HeaderName = HeaderName::from_static("x-ambassador-dropped");
 const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
 
-/// How long a request waits for a slot.
-const SLOT_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
-
 /// How long a request's body may take to arrive.
 const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -48,19 +45,15 @@ pub(super) async fn complete(
     request: Request<Incoming>,
     started: Instant,
 ) -> Result<Response<Body>, Failure> {
-    let name = match operation {
-        Operation::Chat => "chat",
-        Operation::Embeddings => "embeddings",
-    };
-    Span::current().record("gen_ai.operation.name", name);
-    let mut outcome = Outcome::new(Arc::clone(&gateway.series), identity::of(request.headers()).to_owned(), started);
+    let id = identity::of(request.headers()).to_owned();
+    let mut outcome = Outcome::new(Arc::clone(&gateway.series), operation, id, started);
     let waiting = Counted::new(&gateway.series.waiting);
     let slot = Arc::clone(&gateway.slots).acquire_owned();
-    match timeout_at((started + SLOT_WITHIN).into(), slot).await {
+    match timeout(gateway.limits.queue_timeout, slot).await {
         Ok(Ok(slot)) => outcome.holds(slot),
         Ok(Err(_)) | Err(_) => {
             outcome.failed("overloaded", 0);
-            return Err(overloaded());
+            return Err(overloaded(&gateway.limits));
         }
     }
     drop(waiting);
@@ -90,9 +83,9 @@ pub(super) async fn complete(
     let added = clock::now().saturating_duration_since(started).saturating_sub(answered.waited);
     gateway.series.added(added);
     gateway.series.dropped(&upstream.name, &answered.dropped);
-    let Answered { answer, asked, attempts, dropped, .. } = answered;
+    let Answered { answer, asked, attempts, dropped, span, .. } = answered;
     let streamed = matches!(answer, Reply::Stream(_));
-    outcome.answered_by(&upstream.name, &asked, attempts, streamed);
+    outcome.answered_by(&upstream.name, &asked, attempts, streamed, span);
     let (mut response, model) = match answer {
         Reply::Whole(answer) => {
             let model = answer.model.clone();
@@ -131,9 +124,12 @@ fn say(response: &mut Response<Body>, name: HeaderName, value: &str) {
 }
 
 /// Told when no slot became free in time.
-fn overloaded() -> Failure {
-    let message =
-        format!("The ambassador is at its limit (limits.max_in_flight), for {} s now.", SLOT_WITHIN.as_secs());
+fn overloaded(limits: &Limits) -> Failure {
+    let Limits { max_in_flight, queue_timeout, .. } = limits;
+    let message = format!(
+        "The ambassador is at its limit of {max_in_flight} requests (limits.max_in_flight), and none of them ended \
+         within {queue_timeout:?} (limits.queue_timeout)."
+    );
     let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("overloaded");
     Failure { retry_after: Some(HeaderValue::from_static("1")), ..failure }
 }

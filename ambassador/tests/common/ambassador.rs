@@ -10,6 +10,7 @@ use chassis::{
     net::Incoming,
     shutdown::{Drain, Drained},
     task,
+    tls::Roots,
 };
 
 use super::client::{Answer, Client};
@@ -32,22 +33,32 @@ impl Ambassador {
         Self::with(ambassador_config::from_text(file, &environment).unwrap())
     }
 
+    /// One that is configured by this file and believes certificates that go back to `roots`.
+    pub(crate) fn trusting(roots: &Roots, file: &str) -> Self {
+        let environment = Environment::from_pairs([("KEY", KEY)]);
+        Self::of(ambassador_config::from_text(file, &environment).unwrap(), roots)
+    }
+
     /// One with these settings.
     pub(crate) fn with(settings: Settings) -> Self {
-        let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
-        Self::on(incoming, settings)
+        Self::of(settings, &Roots::default())
     }
 
     /// One that is its own provider.
     pub(crate) fn in_a_circle() -> Self {
-        let incoming = Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap();
+        let incoming = incoming();
         let file = alone(incoming.addresses()[0], "");
-        Self::on(incoming, ambassador_config::from_text(&file, &Environment::from_pairs([("KEY", KEY)])).unwrap())
+        let settings = ambassador_config::from_text(&file, &Environment::from_pairs([("KEY", KEY)])).unwrap();
+        Self::on(incoming, settings, &Roots::default())
     }
 
-    fn on(incoming: Incoming, settings: Settings) -> Self {
+    fn of(settings: Settings, roots: &Roots) -> Self {
+        Self::on(incoming(), settings, roots)
+    }
+
+    fn on(incoming: Incoming, settings: Settings, roots: &Roots) -> Self {
         let metrics = Metrics::new();
-        let gateway = Arc::new(Gateway::new(settings, &metrics, 1).unwrap());
+        let gateway = Arc::new(Gateway::new(settings, &metrics, 1, roots).unwrap());
         let drain = Drain::new();
         let address = incoming.addresses()[0];
         task::spawn(server::serve(Arc::clone(&gateway), incoming, drain.clone(), false));
@@ -82,6 +93,11 @@ impl Ambassador {
         let scrape = self.scrape();
         scrape.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
+}
+
+/// A port of one's own.
+fn incoming() -> Incoming {
+    Incoming::new(chassis::net::listen(&[([127, 0, 0, 1], 0).into()]).unwrap()).unwrap()
 }
 
 impl Drop for Ambassador {

@@ -4,6 +4,7 @@
 pub(crate) mod ambassador;
 pub(crate) mod client;
 pub(crate) mod fault;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 
 use std::{future::Future, time::Duration};

@@ -15,6 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::Settings;
 use super::export::Client;
 use crate::config::Environment;
+use crate::tls::Roots;
 
 const PATH: &str = "/v1/traces";
 
@@ -26,7 +27,9 @@ pub(super) fn start(settings: &Settings<'_>, complaints: &mut Vec<String>) -> Op
     let environment = settings.environment;
     let endpoint = endpoint(environment)?;
     let timeout = timeout(environment);
-    let client = Client::new(timeout).map_err(|error| complaints.push(format!("no traces: {error}"))).ok()?;
+    let client = Client::new(timeout, Roots::of(environment))
+        .map_err(|error| complaints.push(format!("no traces: {error}")))
+        .ok()?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)

@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod collector;
 mod config;
 mod disconnect;
 mod exhausted;
@@ -27,4 +28,6 @@ mod start;
 mod streams;
 mod support;
 mod timeouts;
+mod tls;
+mod traces;
 mod translation;
