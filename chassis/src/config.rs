@@ -29,6 +29,7 @@ mod draft;
 mod environment;
 mod path;
 mod problems;
+mod strict;
 mod suggest;
 
 pub use environment::Environment;

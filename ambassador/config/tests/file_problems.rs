@@ -189,7 +189,7 @@ fn weights_are_numbers_that_share_something() {
     for weight in [".nan", ".inf", "-.inf"] {
         let told = weighing(weight);
         assert!(told.len() == 1 && told[0].starts_with("line 5, column "), "{told:?}");
-        assert!(told[0].contains(&format!("non-finite float `{weight}`")), "{told:?}");
+        assert!(told[0].ends_with("a number must be finite"), "{told:?}");
     }
     assert_eq!(
         of_route("{ model: m, tiers: [ [ { provider: vllm, weight: 0 } ] ] }"),
