@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use ambassador_config::Settings;
 use ambassador_core::{catalog, route::Target};
+use chassis::config::Problem;
 
-/// The settings in a few lines: who is asked for what, with how many keys.
+/// The settings in a few lines: who is asked for what, with how many keys; then what is odd about them.
 #[must_use]
-pub(crate) fn describe(settings: &Settings, from_file: bool) -> String {
+pub(crate) fn describe(settings: &Settings, warnings: &[Problem], from_file: bool) -> String {
     let mut text = String::from("The configuration is valid.\n\nproviders");
     if !from_file {
         text.push_str(", in the order in which they are asked");
@@ -45,6 +46,12 @@ pub(crate) fn describe(settings: &Settings, from_file: bool) -> String {
     }
     let _ =
         write!(text, "\nlistens on {} (agent) and {} (probes, metrics)", settings.listen.data, settings.listen.admin);
+    if !warnings.is_empty() {
+        text.push_str("\n\nwarnings");
+        for warning in warnings {
+            let _ = write!(text, "\n  {warning}");
+        }
+    }
     text
 }
 

@@ -23,7 +23,7 @@ impl Ambassador {
     /// One that is configured by this file.
     pub(crate) fn start(file: &str) -> Self {
         let environment = Environment::from_pairs([("KEY", KEY)]);
-        Self::with(ambassador_config::from_text(file, &environment).unwrap())
+        Self::with(ambassador_config::from_text(file, &environment).unwrap().settings)
     }
 
     /// One with these settings.

@@ -77,10 +77,40 @@ async fn all_problems_are_told_at_once_by_the_check_and_at_the_start() {
 }
 
 #[tokio::test]
-async fn what_is_no_yaml_is_told_with_its_line() {
+async fn what_is_no_yaml_is_told_with_its_file_and_line() {
     let ended = with_keys("providers:\n  openai: { kind: openai\nroutes: [").run(&["check"]).await;
     assert_eq!(ended.code, CONFIG);
-    assert!((ended.stdout + &ended.stderr).contains("line"), "no line is told");
+    assert!((ended.stdout + &ended.stderr).contains("/ambassador.yaml, line "), "no line is told");
+}
+
+#[tokio::test]
+async fn what_is_odd_is_told_by_the_check_and_refuses_nothing() {
+    let setup = with_keys(GOOD).env("RUST_LOG", "verbose").env("DRAIN_TIMOUT", "x").env("LOG_FORMAT", "xml");
+    let setup = setup.env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    let ended = setup.run(&["check"]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let (_, warnings) = ended.stdout.split_once("\nwarnings\n").expect("warnings are told");
+    for name in ["RUST_LOG", "DRAIN_TIMOUT", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        assert!(warnings.contains(&format!("  {name}: ")), "nothing is said of {name}:\n{}", ended.stdout);
+    }
+    let fine = with_keys(GOOD).run(&["check"]).await;
+    assert!(!fine.stdout.contains("warnings"), "{}", fine.stdout);
+}
+
+#[tokio::test]
+async fn what_is_odd_is_told_beside_the_problems() {
+    let ended = with_keys(BAD).env("RUST_LOG", "verbose").env("OPENAI_BASEURL", "x").run(&["check"]).await;
+    assert_eq!(ended.code, CONFIG);
+    assert!(ended.stderr.contains("openia") && ended.stderr.contains("warning: RUST_LOG: "), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn authorities_that_cannot_be_read_end_the_start() {
+    for arguments in [&["check"][..], &[]] {
+        let ended = with_keys(GOOD).env("SSL_CERT_FILE", "/nowhere/ca.pem").run(arguments).await;
+        assert_eq!(ended.code, CONFIG, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("SSL_CERT_FILE: cannot read /nowhere/ca.pem"), "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]
