@@ -9,6 +9,7 @@ mod environment;
 pub mod file;
 mod parts;
 mod resolve;
+mod routing;
 mod settings;
 mod variables;
 

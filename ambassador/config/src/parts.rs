@@ -42,6 +42,14 @@ pub(crate) fn variable(name: &str, what: &str) -> String {
     format!("{}_{what}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
+/// What must be there, unless it is known to be wrong.
+pub(crate) fn required<'v, T>(value: &'v Option<T>, place: &str, problems: &mut Problems) -> Option<&'v T> {
+    if value.is_none() && !problems.pruned(place) {
+        problems.push(place, "missing");
+    }
+    value.as_ref()
+}
+
 /// Keys separated by commas.
 pub(crate) fn key_list(text: &str) -> Vec<Secret> {
     text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(|key| Secret::new(key.to_owned())).collect()
