@@ -64,6 +64,35 @@ routes:
 }
 
 #[tokio::test]
+async fn the_check_shows_what_is_not_the_default() {
+    let yaml = "providers: { openai: { kind: openai, keys: [ { env: OPENAI_API_KEY } ] } }
+routes:
+  - model: gpt-4o
+    timeouts: { total: 3m, headers: 60s }
+    targets: [ { provider: openai }, { provider: openai, model: gpt-5, timeouts: { first_content: 20s, total: 45s } } ]
+  - { model: plain, targets: [ { provider: openai, timeouts: { connect: 5s } } ] }
+timeouts: { connect: 2s, idle: 60s }
+limits: { max_body: 1MiB, attempts: 2 }
+prices: { gpt-4o: { input: 1, output: 2.5 }, llama: { input: 0.6, cached: 0, output: 0.8 } }
+";
+    let shown = with_keys(yaml).run(&["check"]).await.stdout;
+    for lines in [
+        "then openai/gpt-5\n    time-outs: connect 2s, headers 1m, total 3m\n    time-outs of openai/gpt-5: connect 2s, \
+         headers 1m, first_content 20s, total for one attempt 45s\n",
+        "  plain -> openai/(the model asked for)\n    time-outs: connect 2s\n    time-outs of openai/(the model asked \
+         for): the defaults\n",
+        "\nlimits: bodies of 1MiB, answers of 64MiB, 4096 requests at once, 2 attempts a request, headers within 2m\n",
+        "\nprices, in dollars for a million tokens\n  gpt-4o: input 1, cached 1, output 2.5 (instead of input 2.5, cached \
+         1.25, output 10)\n  llama: input 0.6, cached 0, output 0.8\n",
+    ] {
+        assert!(shown.contains(lines), "not shown:\n{lines}\nbut:\n{shown}");
+    }
+    let plain =
+        with_keys("").env("AMBASSADOR_CONFIG", "").env("PRIMARY_PROVIDER", "openai").run(&["check"]).await.stdout;
+    assert!(plain.contains("limits: bodies of 32MiB") && !plain.contains("time-outs") && !plain.contains("prices"));
+}
+
+#[tokio::test]
 async fn all_problems_are_told_at_once_by_the_check_and_at_the_start() {
     for arguments in [&["check"][..], &[]] {
         let ended = with_keys(BAD).run(arguments).await;
