@@ -1,13 +1,22 @@
 //! What a valid configuration means, for people.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use ambassador_config::Settings;
-use ambassador_core::{catalog, route::Target};
+use ambassador_core::{
+    catalog::{self, Price},
+    route::Target,
+    timeouts::Timeouts,
+};
+use chassis::{
+    config::Problem,
+    units::{Size, Span},
+};
 
-/// The settings in a few lines: who is asked for what, with how many keys.
+/// The settings in a few lines: who is asked for what, with how many keys, within which bounds and at which prices that
+/// are not the built-in ones; then what is odd about them.
 #[must_use]
-pub(crate) fn describe(settings: &Settings, from_file: bool) -> String {
+pub(crate) fn describe(settings: &Settings, warnings: &[Problem], from_file: bool) -> String {
     let mut text = String::from("The configuration is valid.\n\nproviders");
     if !from_file {
         text.push_str(", in the order in which they are asked");
@@ -41,21 +50,88 @@ pub(crate) fn describe(settings: &Settings, from_file: bool) -> String {
         for route in settings.router.routes() {
             let tiers = route.tiers.iter().map(|tier| share(settings, tier));
             let _ = writeln!(text, "  {} -> {}", route.model, tiers.collect::<Vec<_>>().join(", then "));
+            let of_route = route.timeouts.over(settings.router.timeouts());
+            if let Some(bounds) = bounds(of_route, "total") {
+                let _ = writeln!(text, "    time-outs: {bounds}");
+            }
+            let own = route.tiers.iter().flatten().filter(|target| target.timeouts != Timeouts::default());
+            for target in own {
+                let inherited = Timeouts { total: None, ..of_route };
+                let bounds = bounds(target.timeouts.over(inherited), "total for one attempt");
+                let bounds = bounds.unwrap_or_else(|| "the defaults".to_owned());
+                let _ = writeln!(text, "    time-outs of {}: {bounds}", name(settings, target));
+            }
+        }
+    }
+    let limits = &settings.limits;
+    let _ = writeln!(
+        text,
+        "\nlimits: bodies of {}, answers of {}, {} requests at once, {} attempts a request, headers within {}",
+        size(limits.max_body),
+        size(limits.max_answer),
+        limits.max_in_flight,
+        limits.attempts,
+        span(limits.header_timeout),
+    );
+    if !settings.prices.is_empty() {
+        text.push_str("\nprices, in dollars for a million tokens\n");
+        for (model, price) in &settings.prices {
+            let instead = catalog::price_of(model).map(|known| format!(" (instead of {})", dollars(known)));
+            let _ = writeln!(text, "  {model}: {}{}", dollars(*price), instead.unwrap_or_default());
         }
     }
     let _ =
         write!(text, "\nlistens on {} (agent) and {} (probes, metrics)", settings.listen.data, settings.listen.admin);
+    if !warnings.is_empty() {
+        text.push_str("\n\nwarnings");
+        for warning in warnings {
+            let _ = write!(text, "\n  {warning}");
+        }
+    }
     text
 }
 
 /// The targets of a tier, each with its share of the load where there are several.
 fn share(settings: &Settings, tier: &[Target]) -> String {
     let total: f64 = tier.iter().map(|target| target.weight).sum();
-    let targets = tier.iter().filter_map(|target| {
-        let upstream = settings.upstreams.get(target.upstream)?;
-        let model = target.model.as_deref().unwrap_or("(the model asked for)");
-        let name = format!("{}/{model}", upstream.name);
-        Some(if tier.len() > 1 { format!("{name} {:.0} %", target.weight / total * 100.0) } else { name })
+    let targets = tier.iter().map(|target| {
+        let name = name(settings, target);
+        if tier.len() > 1 { format!("{name} {:.0} %", target.weight / total * 100.0) } else { name }
     });
     targets.collect::<Vec<_>>().join(" or ")
+}
+
+/// A target as a caller could ask for it: the provider and the model.
+fn name(settings: &Settings, target: &Target) -> String {
+    let upstream = settings.upstreams.get(target.upstream).map_or("?", |upstream| upstream.name.as_str());
+    format!("{upstream}/{}", target.model.as_deref().unwrap_or("(the model asked for)"))
+}
+
+/// The time-outs that are not the default ones; `None` where all of them are.
+fn bounds(timeouts: Timeouts, total: &str) -> Option<String> {
+    let Timeouts { connect, headers, first_content, idle, total: whole } = timeouts;
+    let default = Timeouts::STREAM;
+    let other = |time: Option<Duration>, default: Option<Duration>| time.filter(|time| Some(*time) != default);
+    let bounds = [
+        ("connect", other(connect, default.connect)),
+        // For whole answers there is no default, so whatever is said differs from it.
+        ("headers", headers),
+        ("first_content", other(first_content, default.first_content)),
+        ("idle", other(idle, default.idle)),
+        (total, other(whole, Some(Timeouts::REQUEST).filter(|_| total == "total"))),
+    ];
+    let told = bounds.into_iter().filter_map(|(name, time)| Some(format!("{name} {}", span(time?))));
+    Some(told.collect::<Vec<_>>().join(", ")).filter(|bounds| !bounds.is_empty())
+}
+
+fn span(time: Duration) -> Span {
+    Span::millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn size(bytes: usize) -> Size {
+    Size::bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
+fn dollars(price: Price) -> String {
+    format!("input {}, cached {}, output {}", price.input, price.cached, price.output)
 }

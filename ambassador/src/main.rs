@@ -10,12 +10,12 @@ mod cli;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use ambassador::{gateway::Gateway, server};
-use ambassador_config::{FILE_VARIABLE, Settings};
+use ambassador_config::{FILE_VARIABLE, Loaded};
 use anyhow::Context;
 use chassis::{
     admin::{Admin, Heartbeat, Readiness},
     clock,
-    config::Environment,
+    config::{Environment, Problems},
     exit::Code,
     metrics::Metrics,
     net::{Incoming, parse_listen},
@@ -44,18 +44,22 @@ fn main() -> ExitCode {
         let address = environment.get("AMBASSADOR_ADMIN_LISTEN").unwrap_or(ambassador_config::Listen::ADMIN);
         return chassis::cli::healthcheck(address, probe.path());
     }
-    let settings = match ambassador_config::load(&environment) {
-        Ok(settings) => settings,
-        Err(problems) => {
+    let loaded = match ambassador_config::load(&environment) {
+        Ok(loaded) => loaded,
+        Err(mut problems) => {
+            telemetry::check(&about(&environment), &mut problems);
             output::complain(problems);
             return Code::Config.into();
         }
     };
     if let Some(Command::Check) = command {
-        output::line(check::describe(&settings, environment.get(FILE_VARIABLE).is_some()));
+        let mut problems = Problems::new();
+        telemetry::check(&about(&environment), &mut problems);
+        let warnings = [loaded.warnings.as_slice(), problems.warnings()].concat();
+        output::line(check::describe(&loaded.settings, &warnings, environment.get(FILE_VARIABLE).is_some()));
         return Code::Ok.into();
     }
-    match run(settings, &environment) {
+    match run(loaded, &environment) {
         Ok(()) => Code::Ok.into(),
         Err(error) => {
             output::complain(format!("ambassador: {error:#}"));
@@ -64,12 +68,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(settings: Settings, environment: &Environment) -> anyhow::Result<()> {
-    let telemetry = telemetry::init(&telemetry::Settings {
-        service: "ambassador",
-        version: env!("CARGO_PKG_VERSION"),
-        environment,
-    });
+/// Who is speaking, in logs and traces.
+fn about(environment: &Environment) -> telemetry::Settings<'_> {
+    telemetry::Settings { service: "ambassador", version: env!("CARGO_PKG_VERSION"), environment }
+}
+
+fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
+    let telemetry = telemetry::init(&about(environment));
+    let Loaded { settings, warnings } = loaded;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     // Sockets first: whatever says that it is healthy can be reached.
     let data = parse_listen(&settings.listen.data)?.bind().context("AMBASSADOR_LISTEN")?;
     let admin = parse_listen(&settings.listen.admin)?.bind().context("AMBASSADOR_ADMIN_LISTEN")?;

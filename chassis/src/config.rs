@@ -27,12 +27,19 @@ mod diagnosis;
 mod document;
 mod draft;
 mod environment;
+mod mistyped;
 mod path;
 mod problems;
+mod strict;
 mod suggest;
+mod trust;
+mod url;
 
 pub use environment::Environment;
+pub use mistyped::warn_of_mistyped;
 pub use problems::{Problem, Problems};
+pub use trust::{AUTHORITIES, check_authorities};
+pub use url::{UrlFault, parse_url};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

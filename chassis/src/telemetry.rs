@@ -19,8 +19,10 @@ mod export;
 mod logs;
 mod propagate;
 mod traces;
+mod variables;
 
 pub use propagate::{exporting, follow, inject, remote_context, rename};
+pub use variables::VARIABLES;
 
 use std::panic;
 use std::time::Duration;
@@ -28,7 +30,8 @@ use std::time::Duration;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::config::Environment;
+use self::variables::Variables;
+use crate::config::{Environment, Problems};
 
 /// How long the last spans may take to leave when the process ends.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -76,21 +79,31 @@ impl Drop for Guard {
     }
 }
 
+/// Looks at the variables of the table above and starts nothing: what [`init`] would log of them, as warnings.
+pub fn check(settings: &Settings<'_>, problems: &mut Problems) {
+    let _ = Variables::read(settings, problems);
+}
+
 /// Starts the logs, and the traces if a collector is named. Panics are logged from then on.
 ///
 /// Nothing here stops a process from starting: a setting that makes no sense is logged and its
 /// default taken. A second call in one process leaves the first in place.
 pub fn init(settings: &Settings<'_>) -> Guard {
     let mut complaints = Vec::new();
-    let traces = traces::start(settings, &mut complaints);
+    let mut problems = Problems::new();
+    let variables = Variables::read(settings, &mut problems);
+    let traces = variables.collector.and_then(|collector| traces::start(settings, collector, &mut complaints));
     let subscriber = tracing_subscriber::registry()
-        .with(logs::layer(settings.environment, &mut complaints))
+        .with(logs::layer(&variables.directives, variables.format, settings.environment))
         .with(traces.as_ref().map(|provider| traces::layer(provider, settings.service)));
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         complaints.push("telemetry was started before; that start stays in place".to_owned());
     }
     log_panics();
     propagate::switch(traces.is_some());
+    for warning in problems.warnings() {
+        tracing::warn!("{warning}");
+    }
     for complaint in complaints {
         tracing::warn!("{complaint}");
     }

@@ -172,7 +172,7 @@ limits: { timeout: 30, body: 32MB, strict: yes }
         "routes[0].targets[0].weight: expected a whole number, 0 or more, found a string",
         "routes[0].targets[1].provder: unknown key (did you mean `provider`?)",
         "routes[0].targets[1].provider: missing",
-        "routes[1].model: expected a string, found floating point `4.1` (put quotes around it)",
+        "routes[1].model: expected a string, found number `4.1` (put quotes around it)",
         "routes[1].targets: expected a list, found a mapping",
     ];
     assert_eq!(found, expected);
@@ -242,6 +242,63 @@ fn tagged_enums_are_looked_into() {
     assert_eq!(at("{type: fil, mode: 7}"), [format!("{place}.{unknown}")]);
     assert_eq!(at("{path: /keys}"), [format!("{place}.type: missing")]);
     assert!(at("{type: none}").is_empty());
+}
+
+#[test]
+fn a_list_is_no_mapping() {
+    assert_eq!(lines("limits: []"), ["limits: expected a mapping, found a list"]);
+    assert_eq!(lines("limits: [1, 2]"), ["limits: expected a mapping, found a list"]);
+    let at = |target: &str| lines(&format!("routes: [{{model: m, targets: [{target}]}}]"));
+    let place = "routes[0].targets[0]";
+    assert_eq!(at("[main, 1]"), [format!("{place}: expected a mapping, found a list")]);
+    let retry = "{provider: p, retry: [[0.5, openai], 5s]}";
+    assert_eq!(at(retry), [format!("{place}.retry: expected a mapping, found a list")]);
+}
+
+/// Whatever stands wherever, it is told in the words of YAML and not in those of the library that reads it.
+#[test]
+fn no_word_of_rust_is_in_a_problem() {
+    let values = ["5", "-5", "1.5", "1e999", "99999999999999999999", "true", "text", "''", "[]", "[1]", "{}", "{a: b}"];
+    let mut told = String::new();
+    for value in values {
+        for place in ["listen: @", "providers: @", "routes: @", "limits: @", "limits: {body: @, timeout: @, strict: @}"]
+        {
+            told += &format!("{}\n", read(&place.replace('@', value)).1);
+        }
+        for provider in ["{kind: @, url: @, auth: @}", "{kind: openai, url: x, auth: {type: @, path: @}}"] {
+            told += &format!("{}\n", read(&format!("providers: {{a: {}}}", provider.replace('@', value))).1);
+        }
+        for target in [
+            "@",
+            "{provider: @, weight: @, retry: @}",
+            "{provider: p, retry: {budget: {share: @, kind: @}, within: @}}",
+        ] {
+            told +=
+                &format!("{}\n", read(&format!("routes: [{{model: @, targets: [{target}]}}]").replace('@', value)).1);
+        }
+    }
+    let foreign = [
+        "f64",
+        "i64",
+        "u32",
+        "u64",
+        "usize",
+        "float",
+        "String",
+        "struct",
+        "enum",
+        "variant",
+        "identifier",
+        "index",
+        "sequence",
+        "map",
+        "policy",
+    ];
+    for line in told.lines() {
+        let word = line.split(|letter: char| !letter.is_alphanumeric()).find(|word| foreign.contains(word));
+        assert_eq!(word, None, "{line}");
+    }
+    assert!(told.contains("share: expected a number, found a string"), "{told}");
 }
 
 #[test]

@@ -13,33 +13,30 @@ use chassis::{
 
 use crate::{
     FILE_VARIABLE,
-    parts::{base_url, check_keys, is_name, key_file, key_list, routed, variable},
+    address::base_url,
+    parts::{check_keys, is_name, key_file, key_list, routed, variable},
     settings::{Limits, Listen, Settings, Upstream},
 };
 
-/// The settings of an environment that names no file.
-pub(crate) fn settings(environment: &Environment) -> Result<Settings, Problems> {
-    let mut problems = Problems::default();
-    let names = names(environment, &mut problems);
+/// The settings of an environment that names no file but these providers. `None` where there is a problem.
+pub(crate) fn settings(names: &[String], environment: &Environment, problems: &mut Problems) -> Option<Settings> {
     let mut upstreams = Vec::with_capacity(names.len());
     let mut routed_upstreams = Vec::with_capacity(names.len());
     for name in names {
-        if let Some(upstream) = upstream(&name, environment, &mut problems) {
-            let model = environment.get(&variable(&name, "MODEL")).map(str::to_owned);
+        if let Some(upstream) = upstream(name, environment, problems) {
+            let model = environment.get(&variable(name, "MODEL")).map(str::to_owned);
             routed_upstreams.push(routed(&upstream, model));
             upstreams.push(upstream);
         }
     }
-    let listen = Listen::from(environment, &mut problems);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    let listen = Listen::from(environment, problems);
     let router = Router::new(routed_upstreams, Rules::Families, Timeouts::default());
-    Ok(Settings { listen, upstreams, router, limits: Limits::default(), prices: Default::default() })
+    let settings = Settings { listen, upstreams, router, limits: Limits::default(), prices: Default::default() };
+    problems.is_empty().then_some(settings)
 }
 
 /// The providers by name: the primary, then the fallbacks.
-fn names(environment: &Environment, problems: &mut Problems) -> Vec<String> {
+pub(crate) fn names(environment: &Environment, problems: &mut Problems) -> Vec<String> {
     let Some(primary) = environment.get("PRIMARY_PROVIDER") else {
         problems.push_hint(
             "PRIMARY_PROVIDER",
@@ -62,6 +59,12 @@ fn names(environment: &Environment, problems: &mut Problems) -> Vec<String> {
             problems.push(source, format!("`{name}` is no provider's name: letters, digits, `-` and `_` make one"));
         } else if names.contains(&name) {
             problems.push(source, format!("names `{name}` a second time"));
+        } else if let Some(other) = names.iter().find(|other| variable(other, "") == variable(&name, "")) {
+            problems.push_hint(
+                source,
+                format!("names `{other}` and `{name}`, and both would read the variables {}", variable(&name, "...")),
+                "give one of them another name",
+            );
         } else {
             names.push(name);
         }
@@ -73,7 +76,7 @@ fn upstream(name: &str, environment: &Environment, problems: &mut Problems) -> O
     let kind = provider::by_kind(name).or_else(|| provider::by_kind("openai-compatible"))?;
     let url_variable = variable(name, "BASE_URL");
     let address = match (environment.get(&url_variable), kind.base_url()) {
-        (Some(url), _) => base_url(kind, url, &url_variable, problems),
+        (Some(url), _) => base_url(kind, url, &url_variable, environment, problems),
         (None, Some(url)) => Some(url.to_owned()),
         (None, None) => {
             problems.push_hint(

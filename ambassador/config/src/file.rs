@@ -1,4 +1,7 @@
 //! The file's own shape. Unknown fields are errors, units are in the values, defaults stand beside the fields.
+//!
+//! What the schema requires is optional for the reader: a key that is missing must not hide what else is wrong with the
+//! provider, the route, the target or the price that it is missing from. It is missed when the settings are made.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +14,12 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// The providers, by name. A model written `name/model` goes to that provider first.
+    #[serde(default)]
+    #[schemars(!default, required)]
     pub providers: BTreeMap<String, Provider>,
     /// Which models go where. A model that no route names is unknown (404).
+    #[serde(default)]
+    #[schemars(!default, required)]
     pub routes: Vec<Route>,
     /// Time-outs for every route and target that says nothing else.
     #[serde(default)]
@@ -30,9 +37,8 @@ pub struct File {
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// Which API it speaks.
-    // Optional for the reader alone: a kind that is mistyped must not hide what else is wrong with the provider.
     #[serde(default)]
-    #[schemars(required)]
+    #[schemars(!default, required)]
     pub kind: Option<Kind>,
     /// Where it is. With `/v1` for the openai kinds and without for anthropic, as in their SDKs. Default: the vendor's
     /// own; required for openai-compatible.
@@ -88,7 +94,9 @@ pub struct Key {
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// A model's name, or a prefix that ends in `*`. The exact name wins, then the longest prefix.
-    pub model: String,
+    #[serde(default)]
+    #[schemars(!default, required)]
+    pub model: Option<String>,
     /// Targets in the order in which they are tried: each is a tier of its own.
     #[serde(default)]
     pub targets: Option<Vec<Target>>,
@@ -105,7 +113,9 @@ pub struct Route {
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// A provider's name.
-    pub provider: String,
+    #[serde(default)]
+    #[schemars(!default, required)]
+    pub provider: Option<String>,
     /// The model to ask it for. Default: the request's.
     #[serde(default)]
     pub model: Option<String>,
@@ -167,10 +177,14 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Input that was not read from a cache.
-    pub input: f64,
+    #[serde(default)]
+    #[schemars(!default, required)]
+    pub input: Option<f64>,
     /// Input read from the provider's cache. Default: as `input`.
     #[serde(default)]
     pub cached: Option<f64>,
     /// Output, reasoning included.
-    pub output: f64,
+    #[serde(default)]
+    #[schemars(!default, required)]
+    pub output: Option<f64>,
 }

@@ -8,7 +8,6 @@ use chassis::{
     excerpt::excerpt,
     secret::{self, Secret},
 };
-use http::Uri;
 
 use crate::settings::Upstream;
 
@@ -38,35 +37,17 @@ pub(crate) fn check_keys(kind: &dyn provider::Provider, keys: &[Secret], place: 
     }
 }
 
-/// Checks an address and cuts the slash at its end.
-pub(crate) fn base_url(
-    kind: &dyn provider::Provider,
-    url: &str,
-    place: &str,
-    problems: &mut Problems,
-) -> Option<String> {
-    let parsed = url.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()
-    });
-    let Some(uri) = parsed else {
-        problems.push_hint(place, "is not an http(s) URL", "write, for instance, http://vllm.inference:8000/v1");
-        return None;
-    };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        problems.push_hint(place, "has credentials in it", "keys go where keys are configured");
-        return None;
-    }
-    let url = url.trim_end_matches('/');
-    if kind.kind() == "anthropic" && url.ends_with("/v1") {
-        problems.push_hint(place, "ends in /v1, which the kind anthropic adds by itself", "cut /v1 off");
-        return None;
-    }
-    Some(url.to_owned())
-}
-
 /// The variable that says `what` of the provider `name`: `my-vllm` and `BASE_URL` make `MY_VLLM_BASE_URL`.
 pub(crate) fn variable(name: &str, what: &str) -> String {
     format!("{}_{what}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// What must be there, unless it is known to be wrong.
+pub(crate) fn required<'v, T>(value: &'v Option<T>, place: &str, problems: &mut Problems) -> Option<&'v T> {
+    if value.is_none() && !problems.pruned(place) {
+        problems.push(place, "missing");
+    }
+    value.as_ref()
 }
 
 /// Keys separated by commas.

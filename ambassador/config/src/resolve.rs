@@ -5,36 +5,33 @@ use std::collections::BTreeMap;
 use ambassador_core::{
     catalog, provider,
     route::{self, Router, Rules},
-    timeouts,
 };
 use chassis::{
     config::{Environment, Problems},
     excerpt::excerpt,
     secret::Secret,
-    units::Span,
 };
 
 use crate::{
-    FILE_VARIABLE, file,
-    parts::{base_url, check_keys, is_name, key_file, key_list, routed, variable},
+    FILE_VARIABLE,
+    address::base_url,
+    file,
+    parts::{check_keys, is_name, key_file, key_list, required, routed, variable},
+    routing::{own_timeouts, routes},
     settings::{Limits, Listen, Settings, Upstream},
+    variables::NAMES,
 };
+
+/// The least that a file says.
+const LEAST: &str = "providers: { openai: { kind: openai, keys: [ { env: OPENAI_API_KEY } ] } } and routes: [ { model: \"*\", \
+                     targets: [ { provider: openai } ] } ]";
 
 /// The settings of a file. `None` where a problem leaves nothing to build on; every problem is in `problems`.
 pub(crate) fn settings(file: &file::File, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
     refuse_two_sources(file, environment, problems);
     let upstreams: Vec<Upstream> =
         file.providers.iter().filter_map(|(name, provider)| upstream(name, provider, environment, problems)).collect();
-    if file.providers.is_empty() && !problems.pruned_within("providers") {
-        problems.push("providers", "names no provider");
-    }
-    if file.routes.is_empty() && !problems.pruned_within("routes") {
-        problems.push_hint(
-            "routes",
-            "has no route, so that every model would be unknown",
-            "a route with model: \"*\" takes every model",
-        );
-    }
+    refuse_nothing(file, problems);
     let known: Vec<route::Upstream> = upstreams.iter().map(|upstream| routed(upstream, None)).collect();
     let routes = routes(file, &known, problems);
     let default = own_timeouts(&file.timeouts, "timeouts", problems);
@@ -45,11 +42,36 @@ pub(crate) fn settings(file: &file::File, environment: &Environment, problems: &
     problems.is_empty().then_some(Settings { listen, upstreams, router, limits, prices })
 }
 
+/// A file without a provider or without a route serves nobody.
+fn refuse_nothing(file: &file::File, problems: &mut Problems) {
+    let absent = |absent: bool, key: &str, problems: &Problems| absent && !problems.pruned_within(key);
+    let no_provider = absent(file.providers.is_empty(), "providers", problems);
+    let no_route = absent(file.routes.is_empty(), "routes", problems);
+    if no_provider && no_route {
+        problems.push_hint("", "names neither a provider nor a route", format!("the least is {LEAST}"));
+        return;
+    }
+    if no_provider {
+        problems.push_hint(
+            "providers",
+            "names no provider",
+            "write, for instance, providers: { openai: { kind: openai, keys: [ { env: OPENAI_API_KEY } ] } }",
+        );
+    }
+    if no_route {
+        problems.push_hint(
+            "routes",
+            "has no route, so that every model would be unknown",
+            "a route with model: \"*\" takes every model",
+        );
+    }
+}
+
 /// With a file, the variables that would configure providers would be ignored in silence. Better to say so.
 fn refuse_two_sources(file: &file::File, environment: &Environment, problems: &mut Problems) {
     let of_providers =
         file.providers.keys().flat_map(|name| ["BASE_URL", "MODEL", "API_KEY_FILE"].map(|what| variable(name, what)));
-    let names = ["PRIMARY_PROVIDER", "FALLBACK_PROVIDER"].map(str::to_owned).into_iter().chain(of_providers);
+    let names = NAMES.map(str::to_owned).into_iter().chain(of_providers);
     for name in names.filter(|name| environment.get(name).is_some()) {
         problems.push_hint(
             &name,
@@ -79,7 +101,7 @@ fn upstream(
     let kind = given.or_else(|| provider::by_kind("openai-compatible"))?;
     let place = format!("{path}.base_url");
     let base_url = match (&provider.base_url, kind.base_url()) {
-        (Some(url), _) => base_url(kind, url, &place, problems),
+        (Some(url), _) => base_url(kind, url, &place, environment, problems),
         (None, Some(url)) => Some(url.to_owned()),
         (None, None) if given.is_none() || problems.pruned(&place) => None,
         (None, None) => {
@@ -129,123 +151,6 @@ fn keys(key: &file::Key, place: &str, environment: &Environment, problems: &mut 
     Vec::new()
 }
 
-fn routes(file: &file::File, known: &[route::Upstream], problems: &mut Problems) -> Vec<route::Route> {
-    let mut routes: Vec<route::Route> = Vec::with_capacity(file.routes.len());
-    for (i, route) in file.routes.iter().enumerate() {
-        let place = format!("routes[{i}]");
-        if route.model.is_empty() || route.model.trim_end_matches('*').contains('*') || route.model.ends_with("**") {
-            problems.push(format!("{place}.model"), "must be a model's name, or a prefix that ends in one `*`");
-        }
-        if routes.iter().any(|other| other.model == route.model) {
-            problems.push(format!("{place}.model"), "an earlier route has the same model; only one can hold");
-        }
-        let tiers = tiers(route, &place, file, known, problems);
-        let timeouts = own_timeouts(&route.timeouts, &format!("{place}.timeouts"), problems);
-        routes.push(route::Route { model: route.model.clone(), tiers, timeouts });
-    }
-    routes
-}
-
-fn tiers(
-    route: &file::Route,
-    place: &str,
-    file: &file::File,
-    known: &[route::Upstream],
-    problems: &mut Problems,
-) -> Vec<Vec<route::Target>> {
-    match (&route.targets, &route.tiers) {
-        (Some(targets), None) => {
-            if targets.is_empty() && !problems.pruned_within(&format!("{place}.targets")) {
-                problems.push(format!("{place}.targets"), "names no target");
-            }
-            let mut tiers = Vec::with_capacity(targets.len());
-            for (i, target) in targets.iter().enumerate() {
-                let place = format!("{place}.targets[{i}]");
-                if target.weight.is_some() {
-                    problems.push_hint(
-                        format!("{place}.weight"),
-                        "has no meaning here: targets are tried in their order",
-                        "to share load, put them into one tier: tiers: [ [ {...}, {...} ] ]",
-                    );
-                }
-                tiers.push(self::target(target, &place, file, known, problems).into_iter().collect());
-            }
-            tiers
-        }
-        (None, Some(tiers)) => {
-            if tiers.is_empty() && !problems.pruned_within(&format!("{place}.tiers")) {
-                problems.push(format!("{place}.tiers"), "names no tier");
-            }
-            let mut resolved = Vec::with_capacity(tiers.len());
-            for (i, tier) in tiers.iter().enumerate() {
-                let place = format!("{place}.tiers[{i}]");
-                if tier.is_empty() && !problems.pruned_within(&place) {
-                    problems.push(&place, "names no target");
-                }
-                if !tier.is_empty() && tier.iter().all(|target| target.weight == Some(0.0)) {
-                    problems.push(&place, "has no target with a weight above 0");
-                }
-                let targets = tier.iter().enumerate();
-                let targets = targets
-                    .filter_map(|(j, target)| self::target(target, &format!("{place}[{j}]"), file, known, problems));
-                resolved.push(targets.collect());
-            }
-            resolved
-        }
-        _ if problems.pruned(&format!("{place}.targets")) || problems.pruned(&format!("{place}.tiers")) => Vec::new(),
-        _ => {
-            problems.push(place, "must have exactly one of `targets` and `tiers`");
-            Vec::new()
-        }
-    }
-}
-
-fn target(
-    target: &file::Target,
-    place: &str,
-    file: &file::File,
-    known: &[route::Upstream],
-    problems: &mut Problems,
-) -> Option<route::Target> {
-    let weight = target.weight.unwrap_or(1.0);
-    if !weight.is_finite() || weight < 0.0 {
-        problems.push(format!("{place}.weight"), "must be a number of 0 or more");
-    }
-    if target.model.as_deref() == Some("") {
-        problems.push(format!("{place}.model"), "must not be empty; without it the request's model is sent");
-    }
-    let timeouts = own_timeouts(&target.timeouts, &format!("{place}.timeouts"), problems);
-    let Some(upstream) = known.iter().position(|upstream| upstream.name == target.provider) else {
-        if !problems.pruned(&format!("providers.{}", target.provider)) {
-            let names: Vec<String> = file.providers.keys().map(|name| excerpt(name)).collect();
-            problems.push_hint(
-                format!("{place}.provider"),
-                format!("`{}` is no provider of this file", excerpt(&target.provider)),
-                format!("the providers are: {}", names.join(", ")),
-            );
-        }
-        return None;
-    };
-    Some(route::Target { upstream, model: target.model.clone(), weight, timeouts })
-}
-
-fn own_timeouts(given: &file::Timeouts, place: &str, problems: &mut Problems) -> timeouts::Timeouts {
-    let mut read = |name: &str, span: Option<Span>| {
-        let duration = span.map(std::time::Duration::from)?;
-        if duration.is_zero() {
-            problems.push(format!("{place}.{name}"), "must be longer than 0");
-        }
-        Some(duration)
-    };
-    timeouts::Timeouts {
-        connect: read("connect", given.connect),
-        headers: read("headers", given.headers),
-        first_content: read("first_content", given.first_content),
-        idle: read("idle", given.idle),
-        total: read("total", given.total),
-    }
-}
-
 fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
     let default = Limits::default();
     let limits = Limits {
@@ -272,12 +177,19 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
 fn prices(given: &BTreeMap<String, file::Price>, problems: &mut Problems) -> BTreeMap<String, catalog::Price> {
     let mut prices = BTreeMap::new();
     for (model, price) in given {
-        let price =
-            catalog::Price { input: price.input, cached: price.cached.unwrap_or(price.input), output: price.output };
-        if [price.input, price.cached, price.output].iter().any(|dollars| !dollars.is_finite() || *dollars < 0.0) {
-            problems.push(format!("prices.{model}"), "a price is a number of 0 or more");
+        let place = format!("prices.{model}");
+        let input = required(&price.input, &format!("{place}.input"), problems);
+        let output = required(&price.output, &format!("{place}.output"), problems);
+        if [input, price.cached.as_ref(), output]
+            .into_iter()
+            .flatten()
+            .any(|dollars| !dollars.is_finite() || *dollars < 0.0)
+        {
+            problems.push(&place, "a price is a number of 0 or more");
         }
-        prices.insert(model.clone(), price);
+        if let (Some(&input), Some(&output)) = (input, output) {
+            prices.insert(model.clone(), catalog::Price { input, cached: price.cached.unwrap_or(input), output });
+        }
     }
     prices
 }

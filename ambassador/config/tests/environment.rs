@@ -6,10 +6,15 @@ mod common;
 
 use std::fs;
 
-use ambassador_config::{Settings, load};
+use ambassador_config::Settings;
 use ambassador_core::provider::Operation;
 use chassis::config::Environment;
+use chassis::config::Problems;
 use common::{CANARY, told, variables};
+
+fn load(environment: &Environment) -> Result<Settings, Problems> {
+    ambassador_config::load(environment).map(|loaded| loaded.settings)
+}
 
 fn names(settings: &Settings) -> Vec<&str> {
     settings.upstreams.iter().map(|upstream| upstream.name.as_str()).collect()
@@ -128,6 +133,39 @@ fn all_problems_are_told_at_once() {
     );
     assert!(told[0].contains("`anthropic` a second time") && told[1].contains("`a b` is no provider's name"));
     assert!(told[5].contains("(set VLLM_BASE_URL to where it serves OpenAI's API"), "{told:?}");
+}
+
+#[test]
+fn two_providers_do_not_read_the_same_variables() {
+    let told = told(variables([
+        ("PRIMARY_PROVIDER", "my-vllm"),
+        ("FALLBACK_PROVIDER", "my_vllm,other"),
+        ("MY_VLLM_BASE_URL", "http://vllm:8000/v1"),
+        ("OTHER_BASE_URL", "http://other:8000/v1"),
+    ]));
+    assert_eq!(
+        told,
+        [
+            "FALLBACK_PROVIDER: names `my-vllm` and `my_vllm`, and both would read the variables MY_VLLM_... (give one of \
+             them another name)"
+        ]
+    );
+}
+
+#[test]
+fn a_file_without_a_place_for_its_problem_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ambassador.yaml");
+    let path = path.to_str().unwrap();
+    for (text, problem) in [
+        ("", format!("{path}: names neither a provider nor a route (the least is ")),
+        ("providers: [\n", format!("{path}, line ")),
+        ("routes: []\nroutes: []\n", format!("{path}, line 2, column 1: the key `routes` is there twice")),
+    ] {
+        fs::write(path, text).unwrap();
+        let told = told(variables([("AMBASSADOR_CONFIG", path)]));
+        assert!(told[0].starts_with(&problem), "{told:?}");
+    }
 }
 
 #[test]

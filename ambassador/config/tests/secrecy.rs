@@ -78,7 +78,7 @@ fn a_key_that_cannot_be_sent_is_told_by_its_fingerprint() {
     let by_variable = told(variables([("PRIMARY_PROVIDER", "anthropic"), ("ANTHROPIC_API_KEY", &bad)]));
     let environment = Environment::from_pairs([("OPENAI_API_KEY", &bad)]);
     let text = with_providers("routes: [ { model: '*', targets: [ { provider: openai } ] } ]\n");
-    let by_file = told(ambassador_config::from_text(&text, &environment));
+    let by_file = told(ambassador_config::from_text(&text, &environment).map(|loaded| loaded.settings));
     for (told, place) in [(by_variable, "ANTHROPIC_API_KEY"), (by_file, "providers.openai.keys")] {
         assert_eq!(told.len(), 1, "{told:?}");
         let expected = format!("{place}: the key with fingerprint ");

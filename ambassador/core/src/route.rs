@@ -107,6 +107,12 @@ impl Router {
         &self.upstreams
     }
 
+    /// The time-outs that hold where no route or target says otherwise.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// The ways to an answer by `model`. `draw` is a random number that decides among the targets of a tier.
     ///
     /// # Errors

@@ -30,13 +30,13 @@ impl Ambassador {
     /// One that is configured by this file.
     pub(crate) fn start(file: &str) -> Self {
         let environment = Environment::from_pairs([("KEY", KEY)]);
-        Self::with(ambassador_config::from_text(file, &environment).unwrap())
+        Self::with(ambassador_config::from_text(file, &environment).unwrap().settings)
     }
 
     /// One that is configured by this file and believes certificates that go back to `roots`.
     pub(crate) fn trusting(roots: &Roots, file: &str) -> Self {
         let environment = Environment::from_pairs([("KEY", KEY)]);
-        Self::of(ambassador_config::from_text(file, &environment).unwrap(), roots)
+        Self::of(ambassador_config::from_text(file, &environment).unwrap().settings, roots)
     }
 
     /// One with these settings.
@@ -48,7 +48,7 @@ impl Ambassador {
     pub(crate) fn in_a_circle() -> Self {
         let incoming = incoming();
         let file = alone(incoming.addresses()[0], "");
-        let settings = ambassador_config::from_text(&file, &Environment::from_pairs([("KEY", KEY)])).unwrap();
+        let settings = ambassador_config::from_text(&file, &Environment::from_pairs([("KEY", KEY)])).unwrap().settings;
         Self::on(incoming, settings, &Roots::default())
     }
 

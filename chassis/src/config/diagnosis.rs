@@ -95,19 +95,24 @@ fn wanted(expected: &str) -> &str {
         "f32" | "f64" => "a number",
         "a sequence" => "a list",
         "a map" => "a mapping",
+        // What has variants is written as one of some words, which serde does not tell here.
+        "string or map" | "map with a single key" | "variant identifier" | "unit variant" | "unit" => "a word",
+        index if index.starts_with("variant index ") => "a word",
+        choice if choice.starts_with("enum ") => "a word",
         structure if structure.starts_with("struct ") => "a mapping",
+        tagged if tagged.contains(" tagged enum ") => "a mapping",
         other => other,
     }
 }
 
 /// What was found, in the words of YAML, and without the text of a string.
-fn nameable(found: &str) -> &str {
+fn nameable(found: &str) -> String {
     match found {
-        "map" => "a mapping",
-        "sequence" => "a list",
-        "null" | "unit value" => "nothing",
-        text if text.starts_with("string ") => "a string",
-        other => other,
+        "map" => "a mapping".to_owned(),
+        "sequence" => "a list".to_owned(),
+        "null" | "unit value" => "nothing".to_owned(),
+        text if text.starts_with("string ") => "a string".to_owned(),
+        other => other.replace("floating point", "number"),
     }
 }
 
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn a_number_for_a_string_wants_quotes() {
         let complaint = "invalid type: floating point `4.1`, expected a string";
-        let expected = other("expected a string, found floating point `4.1`", Some("put quotes around it"));
+        let expected = other("expected a string, found number `4.1`", Some("put quotes around it"));
         assert_eq!(Diagnosis::of(complaint), expected);
     }
 

@@ -83,7 +83,11 @@ fn problem(error: &Error) -> Problem {
         let line = text.lines().next().unwrap_or_default();
         // The place is in the path already.
         let line = line.split_once(" at line ").map_or(line, |(message, _)| message);
-        format!("not valid YAML: {line}")
+        if line.starts_with("non-finite float") {
+            "a number must be finite".to_owned()
+        } else {
+            format!("not valid YAML: {line}")
+        }
     };
     Problem { path, message, hint: None }
 }

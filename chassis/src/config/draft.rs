@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::diagnosis::Diagnosis;
 use super::path::{Path, Step};
 use super::problems::{Problem, Problems, unshift};
+use super::strict::Strict;
 use crate::excerpt::excerpt;
 
 /// Attempts before we give up: far more than anybody has patience to read problems.
@@ -68,7 +69,7 @@ impl Draft {
 
     fn attempt<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let value = self.value();
-        serde_path_to_error::deserialize(&value).map_err(|error| Failure {
+        serde_path_to_error::deserialize(Strict(&value)).map_err(|error| Failure {
             at: self.in_original(&Path::from(error.path())),
             diagnosis: Diagnosis::of(&error.inner().to_string()),
         })

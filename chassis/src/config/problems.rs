@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, all of it.
+//! What is wrong with a configuration, all of it, and what is only odd.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -36,6 +36,8 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Problems {
     found: Vec<Problem>,
+    /// What a process can live with, and somebody should know.
+    warnings: Vec<Problem>,
     /// Paths in the file that are not in the value.
     cut: BTreeSet<String>,
     /// For each list in the file that lost elements, which ones, in order.
@@ -61,7 +63,19 @@ impl Problems {
         self.record(Problem { path, message: message.into(), hint: Some(hint.into()) });
     }
 
-    /// Whether nothing is wrong.
+    /// Adds what a process can live with: it is told, and nothing is refused because of it.
+    pub fn warn(&mut self, path: impl AsRef<str>, message: impl Into<String>, hint: impl Into<String>) {
+        let path = self.in_file(path.as_ref());
+        self.warnings.push(Problem { path, message: message.into(), hint: Some(hint.into()) });
+    }
+
+    /// The warnings, in the order they were found.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Whether nothing is wrong. Warnings do not count, here and in [`Self::len`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
@@ -97,8 +111,20 @@ impl Problems {
     /// Appends what another search found.
     pub fn extend(&mut self, others: Self) {
         self.found.extend(others.found);
+        self.warnings.extend(others.warnings);
         self.cut.extend(others.cut);
         self.gaps.extend(others.gaps);
+    }
+
+    /// Says which file it is, in the problems that have no place in it but a line, or none at all.
+    pub fn name_document(&mut self, name: &str) {
+        for problem in &mut self.found {
+            if problem.path.is_empty() {
+                name.clone_into(&mut problem.path);
+            } else if problem.path.starts_with("line ") {
+                problem.path = format!("{name}, {}", problem.path);
+            }
+        }
     }
 
     /// Adds a problem whose path is already that of the file.
@@ -139,11 +165,13 @@ impl Problems {
 }
 
 impl fmt::Display for Problems {
-    /// Every problem, one a line, without a line end after the last.
+    /// Every problem and then every warning, one a line, without a line end after the last.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.found.iter().enumerate() {
+        let problems = self.found.iter().map(|problem| ("", problem));
+        let warnings = self.warnings.iter().map(|warning| ("warning: ", warning));
+        for (index, (sort, problem)) in problems.chain(warnings).enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{problem}")?;
+            write!(f, "{separator}{sort}{problem}")?;
         }
         Ok(())
     }
@@ -172,6 +200,26 @@ mod tests {
         problems.push_hint("", "is even odder", "look again");
         assert_eq!(problems.to_string(), "a.b: is odd\nis even odder (look again)");
         assert_eq!(problems.len(), 2);
+    }
+
+    #[test]
+    fn a_warning_is_told_and_refuses_nothing() {
+        let mut problems = Problems::new();
+        problems.warn("RUST_LOG", "is odd", "look at it");
+        assert!(problems.is_empty() && problems.warnings().len() == 1);
+        problems.push("a", "is wrong");
+        assert_eq!(problems.to_string(), "a: is wrong\nwarning: RUST_LOG: is odd (look at it)");
+    }
+
+    #[test]
+    fn the_file_is_named_where_no_key_is() {
+        let mut problems = Problems::new();
+        problems.push("", "is empty");
+        problems.push("line 3, column 5", "is no YAML");
+        problems.push("routes[0]", "leads nowhere");
+        problems.name_document("/a.yaml");
+        let expected = "/a.yaml: is empty\n/a.yaml, line 3, column 5: is no YAML\nroutes[0]: leads nowhere";
+        assert_eq!(problems.to_string(), expected);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(super) fn closest<'a>(given: &str, candidates: &'a [String]) -> Option<&'a s
 }
 
 /// How many letters have to be added, dropped, replaced or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     // Distances of the letters of `a` so far to each beginning of `b`: two lines back, one back.
     let mut before = Vec::new();

@@ -64,6 +64,35 @@ routes:
 }
 
 #[tokio::test]
+async fn the_check_shows_what_is_not_the_default() {
+    let yaml = "providers: { openai: { kind: openai, keys: [ { env: OPENAI_API_KEY } ] } }
+routes:
+  - model: gpt-4o
+    timeouts: { total: 3m, headers: 60s }
+    targets: [ { provider: openai }, { provider: openai, model: gpt-5, timeouts: { first_content: 20s, total: 45s } } ]
+  - { model: plain, targets: [ { provider: openai, timeouts: { connect: 5s } } ] }
+timeouts: { connect: 2s, idle: 60s }
+limits: { max_body: 1MiB, attempts: 2 }
+prices: { gpt-4o: { input: 1, output: 2.5 }, llama: { input: 0.6, cached: 0, output: 0.8 } }
+";
+    let shown = with_keys(yaml).run(&["check"]).await.stdout;
+    for lines in [
+        "then openai/gpt-5\n    time-outs: connect 2s, headers 1m, total 3m\n    time-outs of openai/gpt-5: connect 2s, \
+         headers 1m, first_content 20s, total for one attempt 45s\n",
+        "  plain -> openai/(the model asked for)\n    time-outs: connect 2s\n    time-outs of openai/(the model asked \
+         for): the defaults\n",
+        "\nlimits: bodies of 1MiB, answers of 64MiB, 4096 requests at once, 2 attempts a request, headers within 2m\n",
+        "\nprices, in dollars for a million tokens\n  gpt-4o: input 1, cached 1, output 2.5 (instead of input 2.5, cached \
+         1.25, output 10)\n  llama: input 0.6, cached 0, output 0.8\n",
+    ] {
+        assert!(shown.contains(lines), "not shown:\n{lines}\nbut:\n{shown}");
+    }
+    let plain =
+        with_keys("").env("AMBASSADOR_CONFIG", "").env("PRIMARY_PROVIDER", "openai").run(&["check"]).await.stdout;
+    assert!(plain.contains("limits: bodies of 32MiB") && !plain.contains("time-outs") && !plain.contains("prices"));
+}
+
+#[tokio::test]
 async fn all_problems_are_told_at_once_by_the_check_and_at_the_start() {
     for arguments in [&["check"][..], &[]] {
         let ended = with_keys(BAD).run(arguments).await;
@@ -77,10 +106,40 @@ async fn all_problems_are_told_at_once_by_the_check_and_at_the_start() {
 }
 
 #[tokio::test]
-async fn what_is_no_yaml_is_told_with_its_line() {
+async fn what_is_no_yaml_is_told_with_its_file_and_line() {
     let ended = with_keys("providers:\n  openai: { kind: openai\nroutes: [").run(&["check"]).await;
     assert_eq!(ended.code, CONFIG);
-    assert!((ended.stdout + &ended.stderr).contains("line"), "no line is told");
+    assert!((ended.stdout + &ended.stderr).contains("/ambassador.yaml, line "), "no line is told");
+}
+
+#[tokio::test]
+async fn what_is_odd_is_told_by_the_check_and_refuses_nothing() {
+    let setup = with_keys(GOOD).env("RUST_LOG", "verbose").env("DRAIN_TIMOUT", "x").env("LOG_FORMAT", "xml");
+    let setup = setup.env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    let ended = setup.run(&["check"]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let (_, warnings) = ended.stdout.split_once("\nwarnings\n").expect("warnings are told");
+    for name in ["RUST_LOG", "DRAIN_TIMOUT", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        assert!(warnings.contains(&format!("  {name}: ")), "nothing is said of {name}:\n{}", ended.stdout);
+    }
+    let fine = with_keys(GOOD).run(&["check"]).await;
+    assert!(!fine.stdout.contains("warnings"), "{}", fine.stdout);
+}
+
+#[tokio::test]
+async fn what_is_odd_is_told_beside_the_problems() {
+    let ended = with_keys(BAD).env("RUST_LOG", "verbose").env("OPENAI_BASEURL", "x").run(&["check"]).await;
+    assert_eq!(ended.code, CONFIG);
+    assert!(ended.stderr.contains("openia") && ended.stderr.contains("warning: RUST_LOG: "), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn authorities_that_cannot_be_read_end_the_start() {
+    for arguments in [&["check"][..], &[]] {
+        let ended = with_keys(GOOD).env("SSL_CERT_FILE", "/nowhere/ca.pem").run(arguments).await;
+        assert_eq!(ended.code, CONFIG, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("SSL_CERT_FILE: cannot read /nowhere/ca.pem"), "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]

@@ -164,3 +164,15 @@ async fn without_addresses_it_listens_on_7070_of_loopback_and_7071() {
         assert_eq!(answer.status, 200);
     }
 }
+
+#[tokio::test]
+async fn what_is_odd_at_the_start_is_logged_and_refuses_nothing() {
+    let (primary, _) = two_providers().await;
+    let setup = Setup::openai_alone(&primary).env("FALLBACK_PROVIDERS", "anthropic").env("RUST_LOG", "verbose");
+    let ambassador = setup.start().await;
+    assert_eq!(ambassador.agent().ask(MODEL, "hi").await.unwrap().status, 200);
+    let log = ambassador.log();
+    for clue in ["did you mean FALLBACK_PROVIDER?", "`verbose` is no level", "serving"] {
+        assert!(log.contains(clue), "nothing is said of {clue}:\n{log}");
+    }
+}

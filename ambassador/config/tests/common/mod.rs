@@ -14,12 +14,12 @@ pub(crate) fn with_keys() -> Environment {
 
 /// The settings of a file beside an environment with keys.
 pub(crate) fn file(text: &str) -> Result<Settings, Problems> {
-    ambassador_config::from_text(text, &with_keys())
+    ambassador_config::from_text(text, &with_keys()).map(|loaded| loaded.settings)
 }
 
 /// The settings of an environment.
 pub(crate) fn variables<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Problems> {
-    ambassador_config::load(&Environment::from_pairs(pairs))
+    ambassador_config::load(&Environment::from_pairs(pairs)).map(|loaded| loaded.settings)
 }
 
 /// The problems as they are shown, one a line; none of them tells a key.
