@@ -138,7 +138,9 @@ impl Attempt<'_> {
             exchange::prepare(upstream.provider, ask, &candidate.model, upstream.stream_usage).map_err(cannot_say)?;
         let began = clock::now();
         let span = trace::attempt(ask.operation, upstream, &candidate.model);
-        let result = self.ask(prepared.body).instrument(span.clone()).await;
+        // Pinned where it is: it is large, and a span would take it by value.
+        let asking = std::pin::pin!(self.ask(prepared.body));
+        let result = asking.instrument(span.clone()).await;
         *waited += clock::now().saturating_duration_since(began);
         match result {
             Ok(reply) => Ok(Made { reply, dropped: prepared.dropped, span }),

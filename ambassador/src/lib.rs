@@ -16,6 +16,7 @@ pub mod gateway;
 mod heard;
 mod hops;
 mod identity;
+mod line;
 pub mod metrics;
 pub mod outcome;
 mod patient;

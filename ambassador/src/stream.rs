@@ -35,6 +35,9 @@ const TERMINATOR: Duration = Duration::from_secs(1);
 /// The same while the usage, which comes in between, has not come either.
 const USAGE: Duration = Duration::from_secs(5);
 
+/// How much is sent to the client at once, in bytes, where the provider is that quick.
+const ENOUGH: usize = 16 * 1024;
+
 /// How long a stream that has said why it ended is still waited for.
 fn patience(progress: &Progress) -> Duration {
     if progress.usage.is_some() { TERMINATOR } else { USAGE }
@@ -119,8 +122,15 @@ impl Stream {
             return Poll::Ready(Some(head));
         }
         loop {
-            let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+            if self.out.len() >= ENOUGH {
+                return Poll::Ready(Some(self.take_out()));
+            }
+            let Some(upstream) = &mut self.upstream else {
+                return Poll::Ready((!self.out.is_empty()).then(|| self.take_out()));
+            };
             match Pin::new(upstream).poll_frame(cx) {
+                // What came together leaves together.
+                Poll::Pending if !self.out.is_empty() => return Poll::Ready(Some(self.take_out())),
                 Poll::Pending if !self.complete && self.cut.as_mut().poll(cx).is_ready() => {
                     let message = "The ambassador is being stopped; what has come of the answer is not all of it.";
                     self.break_off("shutdown", Problem::new("server_error", message));
@@ -138,10 +148,11 @@ impl Stream {
                 // However the connection ended: whether the answer is whole is for the relay to say.
                 Poll::Ready(Some(Err(_)) | None) => self.finish(),
             }
-            if !self.out.is_empty() {
-                return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.out))));
-            }
         }
+    }
+
+    fn take_out(&mut self) -> Bytes {
+        Bytes::from(std::mem::take(&mut self.out))
     }
 
     /// Nothing more will come, or is waited for.
