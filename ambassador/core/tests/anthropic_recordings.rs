@@ -8,25 +8,16 @@
     reason = "a test may fail by panicking, and say what it skips"
 )]
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+mod common;
+
+use std::{collections::BTreeMap, fs};
 
 use ambassador_core::{
     chat::{Event, Finish, Response, Usage},
     provider::{Anthropic, StreamError, Translator},
 };
+use common::recordings;
 use serde_json::Value;
-
-#[allow(clippy::disallowed_methods, reason = "a switch of the test run, which has no other argument")]
-fn recordings() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/recordings");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var("REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(!required, "REQUIRE_ALL is set and there are no recordings at {}", folder.display());
-    println!("skipped: there are no recordings at {}", folder.display());
-    None
-}
 
 /// Name, and the JSON of a whole answer or the events of a stream.
 enum Recorded {
