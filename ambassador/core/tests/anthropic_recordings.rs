@@ -188,6 +188,7 @@ fn streamed(events: &[String]) -> Result<Said, StreamError> {
                 arguments.push(String::new());
             }
             Event::CallArguments { index, fragment } => arguments[index].push_str(&fragment),
+            Event::Refusal(why) => panic!("a refusal: {why}"),
             Event::Finish(finish) => said.finish = finish,
             Event::Usage(usage) => said.usage = usage,
             Event::End => {}
