@@ -20,7 +20,7 @@ mod logs;
 mod propagate;
 mod traces;
 
-pub use propagate::{follow, inject, remote_context};
+pub use propagate::{follow, inject};
 
 use std::panic;
 use std::time::Duration;

@@ -20,22 +20,12 @@ pub(super) fn switch(on: bool) {
     ON.store(on, Ordering::Relaxed);
 }
 
-/// The trace a request belongs to, by its headers. Empty when it belongs to none, or when spans are
-/// not exported.
-#[must_use]
-pub fn remote_context(headers: &HeaderMap) -> Context {
-    if !ON.load(Ordering::Relaxed) {
-        return Context::new();
-    }
-    W3C.extract_with_context(&Context::new(), &HeaderExtractor(headers))
-}
-
 /// Makes `span` a part of the trace that the headers of a request name. Call it before the span is
 /// entered.
 pub fn follow(span: &Span, headers: &HeaderMap) {
     if ON.load(Ordering::Relaxed) {
         // It fails only for a span that is filtered out, which nobody will see.
-        let _ = span.set_parent(remote_context(headers));
+        let _ = span.set_parent(W3C.extract_with_context(&Context::new(), &HeaderExtractor(headers)));
     }
 }
 
