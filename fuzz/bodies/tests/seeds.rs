@@ -1,6 +1,11 @@
 //! The seeds of the fuzzer, its findings among them, asked the same as it asks.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may fail by panicking, and say what it looks at"
+)]
 
 use std::{fs, path::PathBuf};
 
