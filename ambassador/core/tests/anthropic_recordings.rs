@@ -1,12 +1,7 @@
 //! True traffic of Anthropic's API, recorded by other projects: each answer is decoded here and picked apart again by
 //! simpler means, and both must agree. Where the recordings are absent the tests say so and pass, unless `REQUIRE_ALL=1`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test may fail by panicking, and say what it skips"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod common;
 

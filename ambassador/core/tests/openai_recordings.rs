@@ -2,12 +2,7 @@
 //! refusals become errors that every SDK can read, and the requests can be put to Anthropic or are refused by name.
 //! Where the recordings are absent the tests say so and pass, unless `REQUIRE_ALL=1`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test may fail by panicking, and say what it skips"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod common;
 

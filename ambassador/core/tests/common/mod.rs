@@ -80,6 +80,7 @@ pub(crate) fn carry<'p>(mut relay: Box<dyn Relay>, pieces: impl IntoIterator<Ite
 
 /// Where the recordings of true traffic are; `None`, and the reason printed, where they are absent and need not be there.
 #[allow(clippy::disallowed_methods, reason = "a switch of the test run, which has no other argument")]
+#[allow(clippy::print_stdout, reason = "a test says what it skips")]
 pub(crate) fn recordings() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/recordings");
     if folder.is_dir() {
