@@ -15,10 +15,10 @@ POD := $(TARGET)/debug/pod
 SKIPPED := $(abspath $(TARGET))/skipped-tests.txt
 PROFILE := $(if $(CI),ci,default)
 
-.PHONY: help build demo up test bench check conformance
+.PHONY: help build demo up test bench bench-instructions fuzz check conformance
 
 help: ## Lists these commands.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
 
 build: ## Builds all binaries, unoptimised.
 	@[ -e '$(TARGET)/debug/ambassador' ] || echo "Building the binaries and the crates they use with the dev profile; this first time takes a few minutes."
@@ -47,6 +47,36 @@ bench: ## Measures the ambassador beside its upstream and nginx (optimised build
 	@echo "Building with the release profile, which takes several minutes the first time."
 	@$(CARGO) build --release -p ambassador --bins
 	@$(CARGO) run --release -p bench
+
+# The runner and the library must be of one version, which Cargo.lock knows.
+RUNNER = $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)
+
+bench-instructions: ## Counts the instructions of the hot path under Valgrind and holds them to their budget.
+	@missing=; \
+	command -v valgrind >/dev/null || missing="valgrind (apt-get install valgrind)"; \
+	"$${GUNGRAUN_RUNNER:-gungraun-runner}" --version 2>/dev/null | grep -qF '$(RUNNER)' \
+		|| missing="$${missing:+$$missing, }gungraun-runner (cargo install gungraun-runner --version =$(RUNNER))"; \
+	if [ -n "$$missing" ]; then \
+		echo "Not installed: $$missing. Nothing was counted."; \
+		[ "$${REQUIRE_ALL:-}" != 1 ]; \
+	else \
+		$(CARGO) bench -p ambassador-core --bench instructions; \
+	fi
+
+FUZZ_SECONDS ?= 60
+
+fuzz: ## Fuzzes each target of fuzz/ for a minute (FUZZ_SECONDS), with cargo-fuzz and a nightly compiler.
+	@if ! cargo-fuzz --version >/dev/null 2>&1; then \
+		echo "cargo-fuzz is not installed (cargo install --locked cargo-fuzz). The seeds are replayed by make test all the same."; \
+	elif ! $(CARGO) +nightly --version >/dev/null 2>&1; then \
+		echo "There is no nightly compiler (rustup toolchain install nightly). The seeds are replayed by make test all the same."; \
+	else \
+		cd fuzz && for target in fuzz_targets/*.rs; do \
+			name=$$(basename "$$target" .rs); mkdir -p "corpus/$$name"; \
+			$(CARGO) +nightly fuzz run --fuzz-dir . --sanitizer none --target-dir '$(abspath $(TARGET))/fuzz' "$$name" \
+				"corpus/$$name" "seeds/$$name" -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=16384; \
+		done; \
+	fi
 
 check: ## Formatting, lints, and what may come in from outside (cargo-deny, where it is installed).
 	$(CARGO) fmt --all --check

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use chassis::{clock, telemetry};
 use http::{
     HeaderMap, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout_at;
@@ -162,6 +162,9 @@ impl Attempt<'_> {
         if !response.status().is_success() {
             return Err(self.refused(response, total).await);
         }
+        if let Some(what) = compressed(response.headers()) {
+            return Err(Failed::malformed(self.upstream, &what));
+        }
         if self.ask.stream {
             self.begin(response, total.or(sent, timeouts.first_content, Phase::FirstContent), &timeouts).await
         } else {
@@ -217,7 +220,10 @@ impl Attempt<'_> {
             // The status has said enough.
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
-        let refusal = upstream.without_keys(upstream.provider.refusal(status.as_u16(), &body));
+        let mut refusal = upstream.without_keys(upstream.provider.refusal(status.as_u16(), &body));
+        if let Some(what) = compressed(&parts.headers).filter(|_| refusal.message.is_empty()) {
+            refusal.message = format!("the provider answered {} in words that cannot be read: {what}", status.as_u16());
+        }
         let retry_after = parts.headers.get(RETRY_AFTER).cloned();
         Failed {
             kind: failover::Failure::Status(status.as_u16()),
@@ -314,6 +320,16 @@ fn cannot_say(error: CannotPrepare) -> Failed {
 
 async fn within<T>(limit: Limit, upstream: &Upstream, future: impl Future<Output = T>) -> Result<T, Failed> {
     timeout_at(limit.at.into(), future).await.map_err(|_elapsed| Failed::timed_out(upstream, limit.phase))
+}
+
+/// What is wrong with an answer that comes compressed: requests ask for `identity`.
+fn compressed(headers: &HeaderMap) -> Option<String> {
+    let coding = headers.get(CONTENT_ENCODING)?.to_str().unwrap_or_default().trim();
+    let known =
+        ["gzip", "deflate", "br", "zstd", "compress"].into_iter().find(|known| coding.eq_ignore_ascii_case(known));
+    (!coding.is_empty() && !coding.eq_ignore_ascii_case("identity")).then(|| {
+        format!("the provider sent a compressed answer ({}) though none was asked for", known.unwrap_or("unknown"))
+    })
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -78,7 +78,8 @@ impl Failure {
     /// The request's deadline has passed.
     #[must_use]
     pub fn deadline(attempts: u32) -> Self {
-        let message = format!("The request's deadline passed before any provider had answered ({attempts} attempts).");
+        let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+        let message = format!("The request's deadline passed before any provider had answered ({attempts}).");
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", message).with_code("deadline_exceeded")
     }
 }
@@ -106,5 +107,20 @@ impl From<NoRoute> for Failure {
             .with_code("model_not_found");
         failure.problem.param = Some("model".to_owned());
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_attempt_is_one() {
+        let told = |attempts| Failure::deadline(attempts).problem.message;
+        assert!(
+            told(0).ends_with("(0 attempts).")
+                && told(1).ends_with("(1 attempt).")
+                && told(2).ends_with("(2 attempts).")
+        );
     }
 }

@@ -16,7 +16,6 @@ pub mod gateway;
 mod heard;
 mod hops;
 mod identity;
-mod line;
 pub mod metrics;
 pub mod outcome;
 mod patient;

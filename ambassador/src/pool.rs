@@ -4,26 +4,27 @@
 //! whether a connection was reused, when it stood, and that dropping a body closes it at once.
 
 use std::{
-    collections::VecDeque,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use chassis::{causes::causes, clock};
+use chassis::{causes::causes, clock, task};
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tower::{Service, ServiceExt};
 
-use crate::line;
+use crate::heard::{Heard, Listening};
 
 /// Idle connections that one provider's pool keeps at most.
 const MAX_IDLE: usize = 512;
@@ -39,21 +40,25 @@ const IDLE_FOR: Duration = Duration::from_secs(50);
 #[error("{0}")]
 pub struct ConnectError(String);
 
-type Line = line::Line<MaybeHttpsStream<TokioIo<TcpStream>>>;
-
 /// The connections to one origin.
 #[derive(Debug)]
 pub struct Pool {
     origin: Uri,
     connector: HttpsConnector<HttpConnector>,
-    /// The one that has been idle for longest comes first.
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<Vec<Idle>>,
 }
 
 #[derive(Debug)]
 struct Idle {
     line: Line,
     since: Instant,
+}
+
+/// What a request is sent by.
+#[derive(Debug)]
+struct Line {
+    sender: SendRequest<Full<Bytes>>,
+    heard: Heard,
 }
 
 impl Pool {
@@ -74,9 +79,9 @@ impl Pool {
     /// When none comes about.
     pub async fn checkout(self: &Arc<Self>) -> Result<Connection, ConnectError> {
         while let Some(mut line) = self.pop(clock::now()) {
-            // The last answer has been read to its end, so the connection is ready, or closed; unless the server answered
-            // before it had read the request: then it is of no use to anyone.
-            if line.ready(READY_WITHIN).await {
+            // The last answer has been read to its end, so the connection is ready, or about to be, or closed; unless
+            // the server answered before it had read the request: then it is of no use to anyone.
+            if let Ok(Ok(())) = tokio::time::timeout(READY_WITHIN, line.sender.ready()).await {
                 return Ok(Connection { line, pool: Arc::clone(self), reused: true });
             }
         }
@@ -91,33 +96,35 @@ impl Pool {
         let mut connector = self.connector.clone();
         let connector = connector.ready().await.map_err(|error| ConnectError(causes(error.as_ref())))?;
         let io = connector.call(self.origin.clone()).await.map_err(|error| ConnectError(causes(error.as_ref())))?;
-        let line = Line::open(io).await.map_err(|error| ConnectError(error.to_string()))?;
-        Ok(Connection { line, pool: Arc::clone(self), reused: false })
+        let heard = Heard::default();
+        let (sender, connection) = http1::handshake(Listening::new(io, heard.clone()))
+            .await
+            .map_err(|error| ConnectError(error.to_string()))?;
+        // Whatever ends the connection is told to the request on it, too.
+        task::spawn(async move { drop(connection.await) });
+        Ok(Connection { line: Line { sender, heard }, pool: Arc::clone(self), reused: false })
     }
 
     /// The idle connection that was used last: it is the least likely to have been closed.
     fn pop(&self, now: Instant) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        forget_old(&mut idle, now);
-        idle.pop_back().map(|last| last.line)
+        let last = idle.pop()?;
+        if now.saturating_duration_since(last.since) < IDLE_FOR {
+            return Some(last.line);
+        }
+        // All others have been idle for longer still.
+        idle.clear();
+        None
     }
 
-    fn push(&self, mut line: Line, now: Instant) {
-        if !line.park() {
+    fn push(&self, line: Line, now: Instant) {
+        if line.sender.is_closed() {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        forget_old(&mut idle, now);
         if idle.len() < MAX_IDLE {
-            idle.push_back(Idle { line, since: now });
+            idle.push(Idle { line, since: now });
         }
-    }
-}
-
-/// Closes what has been idle for too long.
-fn forget_old(idle: &mut VecDeque<Idle>, now: Instant) {
-    while idle.front().is_some_and(|first| now.saturating_duration_since(first.since) >= IDLE_FOR) {
-        idle.pop_front();
     }
 }
 
@@ -145,10 +152,11 @@ impl Connection {
     /// # Errors
     /// When the connection breaks before they have come.
     pub async fn send(mut self, request: Request<Full<Bytes>>) -> Result<Response<UpstreamBody>, Broken> {
-        match self.line.send(request).await {
+        self.line.heard.forget();
+        match self.line.sender.send_request(request).await {
             Ok(response) => Ok(response.map(|incoming| UpstreamBody { incoming, lease: Some((self.line, self.pool)) })),
             Err(error) => {
-                let stale = self.reused && !self.line.has_heard();
+                let stale = self.reused && !self.line.heard.anything();
                 Err(Broken { stale, reason: causes(&error) })
             }
         }
@@ -167,15 +175,13 @@ impl Body for UpstreamBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = &mut *self;
-        let Some((line, _)) = &mut this.lease else { return Poll::Ready(None) };
-        let frame = ready!(line.poll_frame(&mut this.incoming, cx));
+        let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         let ended = match &frame {
             None => true,
-            Some(Ok(_)) => this.incoming.is_end_stream(),
+            Some(Ok(_)) => self.incoming.is_end_stream(),
             Some(Err(_)) => false,
         };
-        if ended && let Some((line, pool)) = this.lease.take() {
+        if ended && let Some((line, pool)) = self.lease.take() {
             pool.push(line, clock::now());
         }
         Poll::Ready(frame)

@@ -155,3 +155,23 @@ async fn an_ambassador_that_is_its_own_provider_says_so_and_does_not_go_round_fo
         Some(16.0)
     );
 }
+
+#[tokio::test]
+async fn an_answer_that_comes_compressed_is_called_so() {
+    for (status, told) in [("200 OK", 502), ("429 Too Many Requests", 429)] {
+        let upstream = Upstream::start(move |mut peer, _| async move {
+            while peer.request().await.is_some() {
+                let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n");
+                peer.send(&format!("{head}content-length: 4\r\n\r\n\u{1f}\u{8}\u{8}\0")).await;
+            }
+        });
+        let upstream = upstream.await;
+        let ambassador = Ambassador::start(&alone(upstream.address, ""));
+        for request in [WHOLE, STREAM] {
+            let answer = ambassador.chat(request).await;
+            assert_eq!(answer.status, told, "{answer:?}");
+            let message = answer.error()["message"].to_string();
+            assert!(message.contains("compressed answer (gzip) though none was asked for"), "{message}");
+        }
+    }
+}

@@ -11,30 +11,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+pub use prometheus_client::encoding::EncodeLabelSet;
 pub use prometheus_client::metrics::counter::Counter;
-pub use prometheus_client::metrics::family::{Family, MetricConstructor};
+pub use prometheus_client::metrics::family::Family;
 pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::metrics::histogram::Histogram;
-pub use prometheus_client::metrics::info::Info;
-pub use prometheus_client::registry::{Metric, Registry, Unit};
+pub use prometheus_client::registry::{Metric, Registry};
 
 /// The content type of what [`Metrics::encode`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Bounds of histogram buckets for latencies, in seconds: from 100 µs, where a proxy's own work
-/// lies, to 5 minutes, where a long answer of a model does.
-pub const SECONDS: [f64; 20] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-    120.0, 300.0,
-];
-
-/// A histogram over [`SECONDS`]. It fits where a [`Family`] wants a constructor:
-/// `Family::<Labels, Histogram>::new_with_constructor(metrics::seconds)`.
-#[must_use]
-pub fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
-}
 
 /// Everything a process counts. Clones share one registry.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +30,6 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// A registry whose names all begin with `prefix` and an underscore.
-    #[must_use]
-    pub fn with_prefix(prefix: &str) -> Self {
-        Self(Arc::new(Mutex::new(Registry::with_prefix(prefix))))
     }
 
     /// Registers `metric` and returns it, so that a field can be filled in one line. Clones of a
@@ -91,18 +70,18 @@ mod tests {
 
     #[test]
     fn a_counter_gets_total_appended() {
-        let metrics = Metrics::with_prefix("outrigger");
+        let metrics = Metrics::new();
         let requests = metrics.register("requests", "Requests taken", Counter::<u64>::default());
         requests.inc();
         let text = metrics.encode();
-        assert!(text.contains("outrigger_requests_total 1"), "{text}");
+        assert!(text.contains("requests_total 1"), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 
     #[test]
-    fn a_family_of_histograms_in_seconds() {
+    fn a_family_of_histograms() {
         let metrics = Metrics::new();
-        let family = Family::<Labels, Histogram>::new_with_constructor(seconds);
+        let family = Family::<Labels, Histogram>::new_with_constructor(|| Histogram::new([0.1, 0.25]));
         let family = metrics.register("latency_seconds", "Time taken", family);
         family.get_or_create(&Labels { route: "chat" }).observe(0.2);
         let text = metrics.encode();

@@ -13,7 +13,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::task;
 
@@ -36,13 +35,6 @@ pub enum Drained {
         /// How many pieces of work were still in flight.
         left: usize,
     },
-}
-
-/// One piece of work in flight, until it is dropped.
-#[derive(Debug)]
-#[must_use = "the work counts as finished when this is dropped"]
-pub struct InFlight {
-    _token: TaskTrackerToken,
 }
 
 impl Drain {
@@ -94,13 +86,7 @@ impl Drain {
         }
     }
 
-    /// Counts a piece of work until the guard is dropped. Work may be tracked during the drain too:
-    /// a request that came just before still has parts to do.
-    pub fn track(&self) -> InFlight {
-        InFlight { _token: self.in_flight.token() }
-    }
-
-    /// Counts a future until it is finished or dropped.
+    /// Counts a future until it is finished or dropped, the time before it is first polled included.
     pub fn track_future<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         self.in_flight.track_future(future)
     }
@@ -180,6 +166,8 @@ mod tests {
     use super::*;
     use crate::task::block_on;
 
+    use std::future::pending;
+
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
@@ -192,7 +180,7 @@ mod tests {
     fn it_waits_for_what_is_in_flight() {
         let drained = block_on(async {
             let drain = Drain::new();
-            let work = drain.track();
+            let work = drain.track_future(pending::<()>());
             assert_eq!(drain.in_flight(), 1);
             let worker = drain.clone();
             task::spawn(async move {
@@ -210,8 +198,8 @@ mod tests {
     fn it_does_not_wait_for_ever() {
         let drained = block_on(async {
             let drain = Drain::new();
-            let _one = drain.track();
-            let _two = drain.track();
+            let _one = drain.track_future(pending::<()>());
+            let _two = drain.track_future(pending::<()>());
             drain.drain(Duration::from_millis(10)).await
         })
         .unwrap();
@@ -222,7 +210,7 @@ mod tests {
     fn a_hurried_drain_does_not_wait() {
         let drained = block_on(async {
             let drain = Drain::new();
-            let _work = drain.track();
+            let _work = drain.track_future(pending::<()>());
             drain.hurry();
             drain.drain(LONG).await
         })

@@ -21,7 +21,7 @@ mod propagate;
 mod traces;
 mod variables;
 
-pub use propagate::{exporting, follow, inject, remote_context, rename};
+pub use propagate::{exporting, follow, inject, rename};
 pub use variables::VARIABLES;
 
 use std::panic;

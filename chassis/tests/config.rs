@@ -89,7 +89,7 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: Size::mib(32), timeout: Span::seconds(60), strict: false }
+        Self { body: Size::bytes(32 << 20), timeout: Span::seconds(60), strict: false }
     }
 }
 
@@ -126,7 +126,7 @@ limits:
     assert_eq!(file.providers["main"].kind, Kind::Openai);
     assert_eq!(file.routes[0].targets[0].weight, 2);
     assert_eq!(file.limits.timeout, Span::millis(500));
-    assert_eq!(file.limits.body, Size::mib(32));
+    assert_eq!(file.limits.body, Size::bytes(32 << 20));
 }
 
 #[test]

@@ -61,6 +61,9 @@ fn every_refusal_names_the_path_and_what_to_do() {
     let (_c, large) = file(vec![b'x'; (1 << 20) + 1]);
     let (_d, sentence) = file("sk-one\nsk two\n");
 
+    // It has no size and no end.
+    let endless = Path::new("/dev/zero").to_owned();
+
     let refusal = |path: &Path| read_keys(path).unwrap_err();
     assert!(matches!(refusal(&missing), KeyFileError::Missing { .. }));
     assert!(matches!(refusal(directory.path()), KeyFileError::Empty { .. }));
@@ -68,7 +71,8 @@ fn every_refusal_names_the_path_and_what_to_do() {
     assert!(matches!(refusal(&binary), KeyFileError::NotText { .. }));
     assert!(matches!(refusal(&large), KeyFileError::TooLarge { .. }));
     assert!(matches!(refusal(&sentence), KeyFileError::NotAKey { line: 2, .. }));
-    for path in [&missing, &empty, &binary, &large, &sentence] {
+    assert!(matches!(refusal(&endless), KeyFileError::NotAFile { .. }));
+    for path in [&missing, &endless, &empty, &binary, &large, &sentence] {
         let text = refusal(path).to_string();
         assert!(text.starts_with(path.to_str().unwrap()), "{text}");
         assert!(text.contains(';'), "{text}");

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::future::pending;
 use std::process::{self, Command};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ fn the_first_signal_drains_and_the_second_does_not_wait() {
     let drained = block_on(async {
         let drain = Drain::new();
         Signals::install().unwrap().watch(drain.clone());
-        let _stuck = drain.track();
+        let _stuck = drain.track_future(pending::<()>());
         assert!(!drain.is_draining());
 
         send("TERM");

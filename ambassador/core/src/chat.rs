@@ -215,6 +215,8 @@ pub enum Event {
     Text(String),
     /// A piece of what the model thinks.
     Reasoning(String),
+    /// Why the model declines, in words, where the provider says so apart from the text.
+    Refusal(String),
     /// A call begins. Its `index` counts calls from 0 without gaps, whatever the provider's own numbering.
     CallStart {
         /// Which call of this answer.
@@ -295,6 +297,7 @@ impl fmt::Debug for Event {
             Self::Start { id, model } => write!(f, "Start({id}, {model})"),
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
+            Self::Refusal(text) => write!(f, "Refusal({} bytes)", text.len()),
             Self::CallStart { index, name, .. } => write!(f, "CallStart({index}, {name})"),
             Self::CallArguments { index, fragment } => write!(f, "CallArguments({index}, {} bytes)", fragment.len()),
             Self::Finish(finish) => write!(f, "Finish({finish:?})"),
@@ -344,8 +347,12 @@ mod tests {
             finish: Finish::Stop,
             usage: Usage::default(),
         };
-        let events =
-            [Event::Text(said()), Event::Reasoning(said()), Event::CallArguments { index: 0, fragment: said() }];
+        let events = [
+            Event::Text(said()),
+            Event::Reasoning(said()),
+            Event::Refusal(said()),
+            Event::CallArguments { index: 0, fragment: said() },
+        ];
         let shown = format!("{request:?} {request:#?} {response:?} {events:?}");
         assert!(!shown.contains("CANARY"), "{shown}");
     }

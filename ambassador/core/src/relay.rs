@@ -262,7 +262,7 @@ fn note(progress: &mut Progress, event: &Event) {
     progress.said += 1;
     match event {
         Event::Start { model, .. } => progress.model = Some(model.clone()),
-        Event::Text(text) | Event::Reasoning(text) => progress.content |= !text.is_empty(),
+        Event::Text(text) | Event::Reasoning(text) | Event::Refusal(text) => progress.content |= !text.is_empty(),
         Event::CallStart { .. } | Event::CallArguments { .. } => progress.content = true,
         Event::Finish(_) => progress.finished = true,
         Event::Usage(usage) => progress.usage = Some(*usage),

@@ -172,6 +172,7 @@ fn whole(event: &Event) -> String {
     match event {
         Event::Start { id, model } => format!("Start {{ id: {id:?}, model: {model:?} }}"),
         Event::Text(text) => format!("Text({text:?})"),
+        Event::Refusal(text) => format!("Refusal({text:?})"),
         Event::Reasoning(text) => format!("Reasoning({text:?})"),
         Event::CallStart { index, id, name } => {
             format!("CallStart {{ index: {index}, id: {id:?}, name: {name:?} }}")

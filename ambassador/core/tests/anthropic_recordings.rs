@@ -1,32 +1,18 @@
 //! True traffic of Anthropic's API, recorded by other projects: each answer is decoded here and picked apart again by
 //! simpler means, and both must agree. Where the recordings are absent the tests say so and pass, unless `REQUIRE_ALL=1`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test may fail by panicking, and say what it skips"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+mod common;
+
+use std::{collections::BTreeMap, fs};
 
 use ambassador_core::{
     chat::{Event, Finish, Response, Usage},
     provider::{Anthropic, StreamError, Translator},
 };
+use common::recordings;
 use serde_json::Value;
-
-#[allow(clippy::disallowed_methods, reason = "a switch of the test run, which has no other argument")]
-fn recordings() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/recordings");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var("REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(!required, "REQUIRE_ALL is set and there are no recordings at {}", folder.display());
-    println!("skipped: there are no recordings at {}", folder.display());
-    None
-}
 
 /// Name, and the JSON of a whole answer or the events of a stream.
 enum Recorded {
@@ -197,6 +183,7 @@ fn streamed(events: &[String]) -> Result<Said, StreamError> {
                 arguments.push(String::new());
             }
             Event::CallArguments { index, fragment } => arguments[index].push_str(&fragment),
+            Event::Refusal(why) => panic!("a refusal: {why}"),
             Event::Finish(finish) => said.finish = finish,
             Event::Usage(usage) => said.usage = usage,
             Event::End => {}

@@ -2,16 +2,11 @@
 //! refusals become errors that every SDK can read, and the requests can be put to Anthropic or are refused by name.
 //! Where the recordings are absent the tests say so and pass, unless `REQUIRE_ALL=1`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test may fail by panicking, and say what it skips"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod common;
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use ambassador_core::{
     chat::Usage,
@@ -20,20 +15,8 @@ use ambassador_core::{
     provider::{Anthropic, OPENAI, OPENAI_COMPATIBLE, Operation, Provider},
 };
 use bytes::Bytes;
-use common::{CREATED, carry, relay};
+use common::{CREATED, carry, recordings, relay};
 use serde_json::Value;
-
-#[allow(clippy::disallowed_methods, reason = "a switch of the test run, which has no other argument")]
-fn recordings() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/recordings");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var("REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(!required, "REQUIRE_ALL is set and there are no recordings at {}", folder.display());
-    println!("skipped: there are no recordings at {}", folder.display());
-    None
-}
 
 struct Exchange {
     name: String,

@@ -44,6 +44,12 @@ pub enum KeyFileError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// It is a device, a pipe or a socket, which may have no end.
+    #[error("{path}: is neither a file nor a directory; put the keys into a file, one a line")]
+    NotAFile {
+        /// What is neither.
+        path: PathBuf,
+    },
     /// The bytes are not text.
     #[error("{path}: is not UTF-8 text; a key file holds one key a line, not binary data")]
     NotText {
@@ -95,8 +101,12 @@ pub fn read_keys(path: &Path) -> Result<Vec<Secret>, KeyFileError> {
 
 fn files_at(path: &Path) -> Result<Vec<PathBuf>, KeyFileError> {
     let refuse = |source| refused(path, source);
-    if !fs::metadata(path).map_err(refuse)?.is_dir() {
+    let kind = fs::metadata(path).map_err(refuse)?.file_type();
+    if kind.is_file() {
         return Ok(vec![path.to_owned()]);
+    }
+    if !kind.is_dir() {
+        return Err(KeyFileError::NotAFile { path: path.to_owned() });
     }
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(refuse)? {

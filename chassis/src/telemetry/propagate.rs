@@ -29,22 +29,12 @@ pub fn exporting() -> bool {
     ON.load(Ordering::Relaxed)
 }
 
-/// The trace a request belongs to, by its headers. Empty when it belongs to none, or when spans are
-/// not exported.
-#[must_use]
-pub fn remote_context(headers: &HeaderMap) -> Context {
-    if !exporting() {
-        return Context::new();
-    }
-    W3C.extract_with_context(&Context::new(), &HeaderExtractor(headers))
-}
-
 /// Makes `span` a part of the trace that the headers of a request name. Call it before the span is
 /// entered.
 pub fn follow(span: &Span, headers: &HeaderMap) {
     if exporting() {
         // It fails only for a span that is filtered out, which nobody will see.
-        let _ = span.set_parent(remote_context(headers));
+        let _ = span.set_parent(W3C.extract_with_context(&Context::new(), &HeaderExtractor(headers)));
     }
 }
 

@@ -29,18 +29,6 @@ impl Size {
         Self(bytes)
     }
 
-    /// So many times 1024 bytes; the largest size where that would overflow.
-    #[must_use]
-    pub const fn kib(count: u64) -> Self {
-        Self(count.saturating_mul(1 << 10))
-    }
-
-    /// So many times 1024 KiB; the largest size where that would overflow.
-    #[must_use]
-    pub const fn mib(count: u64) -> Self {
-        Self(count.saturating_mul(1 << 20))
-    }
-
     /// The number of bytes.
     #[must_use]
     pub const fn get(self) -> u64 {

@@ -61,8 +61,11 @@ impl Provider for OpenAi {
     }
 
     /// Bodies that are not JSON (a proxy's HTML) tell nothing that a caller could use.
-    fn refusal(&self, _status: u16, body: &[u8]) -> Refusal {
+    fn refusal(&self, status: u16, body: &[u8]) -> Refusal {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        if status == 404 && is_of_no_path(&body) {
+            return no_such_path();
+        }
         // OpenAI nests it in `error`; FastAPI-based engines say `detail`; old vLLM puts it at the top.
         refusal(body.get("error").or_else(|| body.get("detail")).unwrap_or(&body))
     }
@@ -81,6 +84,22 @@ fn name_the_limit_anew(request: &Envelope<'_>, model: &str, edits: &mut Vec<Edit
     let old = request.get("max_tokens").is_some() && request.get("max_completion_tokens").is_none();
     if old && catalog::is_openai_reasoning(model) {
         edits.push(Edit::Rename("max_tokens", "max_completion_tokens"));
+    }
+}
+
+/// Whether a 404 is the framework's (FastAPI has this one) and not the API's: the path is wrong, not the model.
+fn is_of_no_path(body: &Value) -> bool {
+    body.get("detail").is_some_and(|detail| detail == "Not Found")
+}
+
+fn no_such_path() -> Refusal {
+    let message = "The provider has no such path: it answered 404 \"Not Found\". Check its base_url: most servers of this \
+                   API want '/v1' at its end.";
+    Refusal {
+        message: message.to_owned(),
+        kind: Some("invalid_request_error".to_owned()),
+        code: Some("path_not_found".to_owned()),
+        param: None,
     }
 }
 
@@ -190,5 +209,15 @@ mod tests {
         assert_eq!(said(r#"{"error":"plain"}"#).message, "plain");
         assert_eq!(said(r#"{"object":"error","message":"old","code":40001}"#).message, "old");
         assert_eq!(said("<html>").message, "");
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_no_missing_model() {
+        let said = |body: &str| OPENAI_COMPATIBLE.refusal(404, body.as_bytes());
+        let path = said(r#"{"detail":"Not Found"}"#);
+        assert_eq!(path.code.as_deref(), Some("path_not_found"));
+        assert!(path.message.contains("base_url") && path.message.contains("/v1"), "{}", path.message);
+        let model = said(r#"{"detail":"model 'x' not found"}"#);
+        assert_eq!((model.message.as_str(), model.code), ("model 'x' not found", None));
     }
 }

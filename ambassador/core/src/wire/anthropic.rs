@@ -350,9 +350,10 @@ pub struct BlockStop {
 
 /// Event `message_delta`.
 #[derive(Deserialize)]
-pub struct MessageDelta {
+pub struct MessageDelta<'a> {
     /// What has become known of the answer.
-    pub delta: Ending,
+    #[serde(borrow)]
+    pub delta: Ending<'a>,
     /// What it cost so far.
     #[serde(default)]
     pub usage: Usage,
@@ -360,7 +361,10 @@ pub struct MessageDelta {
 
 /// How an answer ends.
 #[derive(Deserialize)]
-pub struct Ending {
+pub struct Ending<'a> {
     /// Why it ended; absent while it has not.
     pub stop_reason: Option<String>,
+    /// More about it, unread.
+    #[serde(borrow, default)]
+    pub stop_details: Option<&'a RawValue>,
 }

@@ -9,6 +9,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
+use super::reason::TOO_MANY_FIELDS;
+
 /// More fields than any API has; each is looked for among the others.
 const MAX_FIELDS: usize = 512;
 
@@ -150,7 +152,7 @@ impl<'de> de::Visitor<'de> for FieldsVisitor {
             } else if fields.len() < MAX_FIELDS {
                 fields.push((name, value));
             } else {
-                return Err(de::Error::custom("too many fields"));
+                return Err(de::Error::custom(TOO_MANY_FIELDS));
             }
         }
         Ok(Fields { fields, repeated })
@@ -204,7 +206,8 @@ mod tests {
             Bytes::from(format!("{{{}}}", fields.join(",")))
         };
         assert!(Envelope::parse(&body(MAX_FIELDS)).is_ok());
-        assert!(Envelope::parse(&body(MAX_FIELDS + 1)).is_err());
+        let told = crate::wire::reason::reason(&Envelope::parse(&body(MAX_FIELDS + 1)).unwrap_err());
+        assert!(told.starts_with(TOO_MANY_FIELDS), "{told}");
     }
 
     proptest! {

@@ -198,7 +198,7 @@ impl From<chat::Usage> for Usage {
         Self {
             prompt_tokens: usage.input,
             completion_tokens: usage.output,
-            total_tokens: usage.input + usage.output,
+            total_tokens: usage.input.saturating_add(usage.output),
             prompt_tokens_details: Some(PromptDetails { cached_tokens: Some(usage.cached) }),
             completion_tokens_details: Some(CompletionDetails { reasoning_tokens: Some(usage.reasoning) }),
         }
@@ -306,5 +306,16 @@ pub fn refusal(error: &Value) -> Refusal {
         kind: text("type"),
         code: text("code"),
         param: text("param"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_beyond_all_counting_are_the_most_there_is() {
+        let usage = Usage::from(chat::Usage { input: u64::MAX, output: 2, ..chat::Usage::default() });
+        assert_eq!(usage.total_tokens, u64::MAX);
     }
 }

@@ -3,13 +3,16 @@
 //! serde's own messages repeat the offending value (`invalid type: string "...", expected u64`), and that value may be
 //! a prompt. What was expected is safe to tell, what was found is not.
 
+/// What an envelope says that has more fields than any request.
+pub(super) const TOO_MANY_FIELDS: &str = "too many fields";
+
 /// What `error` expected, and where, without what it found.
 #[must_use]
 pub fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = text.rfind(" at line ").unwrap_or(text.len());
     let text = text.get(..place).unwrap_or_default();
-    let what = if text.starts_with("missing field") || text.starts_with("duplicate field") {
+    let what = if text.starts_with("missing field") || text.starts_with("duplicate field") || text == TOO_MANY_FIELDS {
         text
     } else if let Some(expected) = text.rfind(", expected ") {
         text.get(expected + 2..).unwrap_or_default()

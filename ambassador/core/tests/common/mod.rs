@@ -1,6 +1,8 @@
 //! What the tests of exchanges share: fixtures, and a stream carried from its first byte to its last.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod anthropic;
+
 use std::{fs, path::PathBuf};
 
 use ambassador_core::{
@@ -74,4 +76,18 @@ pub(crate) fn carry<'p>(mut relay: Box<dyn Relay>, pieces: impl IntoIterator<Ite
         result = relay.finish(&mut out);
     }
     Carried { out, progress: relay.progress().clone(), result }
+}
+
+/// Where the recordings of true traffic are; `None`, and the reason printed, where they are absent and need not be there.
+#[allow(clippy::disallowed_methods, reason = "a switch of the test run, which has no other argument")]
+#[allow(clippy::print_stdout, reason = "a test says what it skips")]
+pub(crate) fn recordings() -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/recordings");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let required = std::env::var("REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(!required, "REQUIRE_ALL is set and there are no recordings at {}", folder.display());
+    println!("skipped: there are no recordings at {}", folder.display());
+    None
 }

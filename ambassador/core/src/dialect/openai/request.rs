@@ -54,7 +54,7 @@ impl<'a> Ask<'a> {
     /// When it is no JSON object, or lacks what every provider wants: a model and a list of messages (or an input).
     pub fn parse(operation: Operation, body: &'a Bytes) -> Result<Self, Invalid> {
         let envelope = Envelope::parse(body).map_err(|error| Invalid {
-            message: format!("The body of the request is not a JSON object: {}.", reason(&error)),
+            message: format!("The body of the request cannot be read: {}. It must be one JSON object.", reason(&error)),
             param: None,
         })?;
         let model: Cow<'a, str> = match envelope.get("model") {

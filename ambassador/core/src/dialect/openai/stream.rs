@@ -49,6 +49,8 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[Call<'a>; 1]>,
 }
 
@@ -89,6 +91,7 @@ impl Encoder {
             Event::Reasoning(text) => {
                 self.delta(Delta { reasoning_content: Some(text), ..Delta::default() }, None, out);
             }
+            Event::Refusal(text) => self.delta(Delta { refusal: Some(text), ..Delta::default() }, None, out),
             Event::CallStart { index, id, name } => {
                 let function = Function { name: Some(name), arguments: "" };
                 let call = Call { index: *index, id: Some(id), kind: Some("function"), function };

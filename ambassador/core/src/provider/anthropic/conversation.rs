@@ -6,7 +6,8 @@
 
 use super::{
     arguments::to_input,
-    ids::{plain, unique},
+    calls::{Calls, Misplaced},
+    ids::plain,
     inexpressible, is_blank, is_blank_char,
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     provider::Inexpressible,
     wire::anthropic::{Block, Role, Source, Turn},
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// A conversation, translated.
 #[derive(Default)]
@@ -27,22 +28,12 @@ pub(super) struct Conversation<'a> {
     pub(super) called: Vec<Cow<'a, str>>,
     /// Whether arguments had to be changed to be sent at all.
     pub(super) changed: bool,
+    /// The names in `called`.
+    names: BTreeSet<Cow<'a, str>>,
     /// The calls of the last assistant turn.
-    calls: Vec<Call<'a>>,
-    /// How many answers the turn after it begins with.
-    answers: usize,
-}
-
-/// A call that is to be answered.
-#[derive(Debug)]
-struct Call<'a> {
-    /// Its id as the caller has it. Engines exist that number calls anew in every turn, or give all the same id.
-    id: &'a str,
-    /// Its id as sent.
-    sent: Cow<'a, str>,
-    /// Which message made it.
-    message: usize,
-    answered: bool,
+    calls: Calls<'a>,
+    /// The answers to them so far: what the turn after it begins with.
+    answers: Vec<Block<'a>>,
 }
 
 impl<'a> Conversation<'a> {
@@ -63,6 +54,7 @@ impl<'a> Conversation<'a> {
             }
         }
         conversation.check_answered()?;
+        conversation.put_answers();
         if conversation.turns.is_empty() {
             return Err(inexpressible(
                 "messages",
@@ -94,9 +86,9 @@ impl<'a> Conversation<'a> {
             _ => {
                 if role == Role::Assistant {
                     self.check_answered()?;
-                    self.calls.clear();
+                    self.put_answers();
+                    self.calls = Calls::default();
                 }
-                self.answers = 0;
                 self.turns.push(Turn { role, content: blocks });
             }
         }
@@ -112,52 +104,49 @@ impl<'a> Conversation<'a> {
             })?;
             self.changed |= wrapped;
             let name = plain(&call.name);
-            if !self.called.contains(&name) {
+            if self.names.insert(name.clone()) {
                 self.called.push(name.clone());
             }
             // A turn of calls only begins here, so the id is chosen after that: a new turn has its own ids.
             self.say(Role::Assistant, vec![Block::ToolUse { id: Cow::Borrowed(""), name, input }])?;
-            let sent = unique(&call.id, |id| self.calls.iter().any(|other| other.sent == id));
+            let sent = self.calls.add(&call.id, message);
             if let Some(Block::ToolUse { id, .. }) = self.turns.last_mut().and_then(|turn| turn.content.last_mut()) {
-                id.clone_from(&sent);
+                *id = sent;
             }
-            self.calls.push(Call { id: &call.id, sent, message, answered: false });
         }
         Ok(())
     }
 
     /// An answer goes before whatever else the user's turn holds, in the order in which answers come.
     fn answer(&mut self, call_id: &str, content: &'a [Part], message: usize) -> Result<(), Inexpressible> {
-        let param = || format!("messages[{message}].tool_call_id");
-        let mut calls = self.calls.iter_mut().filter(|call| call.id == call_id).peekable();
-        if calls.peek().is_none() {
-            return Err(inexpressible(
-                param(),
-                format!("'{}' names no call of the assistant's turn before it.", param()),
-            ));
+        let tool_use_id = self.calls.answer(call_id).map_err(|misplaced| {
+            let param = format!("messages[{message}].tool_call_id");
+            let message = match misplaced {
+                Misplaced::Unknown => format!("'{param}' names no call of the assistant's turn before it."),
+                Misplaced::Answered => format!("'{param}' names a call that is already answered."),
+            };
+            inexpressible(param, message)
+        })?;
+        self.answers.push(Block::ToolResult { tool_use_id, content: blocks(content, message, Images::Taken)? });
+        if self.turns.last().is_none_or(|turn| turn.role != Role::User) {
+            self.turns.push(Turn { role: Role::User, content: Vec::new() });
         }
-        let Some(call) = calls.find(|call| !call.answered) else {
-            return Err(inexpressible(param(), format!("'{}' names a call that is already answered.", param())));
-        };
-        call.answered = true;
-        let answer =
-            Block::ToolResult { tool_use_id: call.sent.clone(), content: blocks(content, message, Images::Taken)? };
-        match self.turns.last_mut() {
-            Some(turn) if turn.role == Role::User => turn.content.insert(self.answers, answer),
-            _ => {
-                self.answers = 0;
-                self.turns.push(Turn { role: Role::User, content: vec![answer] });
-            }
-        }
-        self.answers += 1;
         Ok(())
     }
 
+    /// Puts the answers at the head of the turn that they belong to, all at once: one after another, each would move
+    /// all that follows.
+    fn put_answers(&mut self) {
+        if let Some(turn) = self.turns.last_mut().filter(|_| !self.answers.is_empty()) {
+            turn.content.splice(..0, self.answers.drain(..));
+        }
+    }
+
     /// Refuses what OpenAI refuses as well: inventing an answer would have the model reason from it.
-    fn check_answered(&self) -> Result<(), Inexpressible> {
-        match self.calls.iter().find(|call| !call.answered) {
+    fn check_answered(&mut self) -> Result<(), Inexpressible> {
+        match self.calls.unanswered() {
             None => Ok(()),
-            Some(Call { message, .. }) => Err(inexpressible(
+            Some(message) => Err(inexpressible(
                 format!("messages[{message}].tool_calls"),
                 "Every call of an assistant message must be answered by a message of role 'tool' before the \
                  assistant's next message.",

@@ -10,6 +10,7 @@ use crate::{
     },
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 pub(super) fn decode(body: &[u8]) -> Result<Response, NoAnswer> {
     let Typed { kind } = read(body)?;
@@ -52,8 +53,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, NoAnswer> {
     let stop_reason = message.stop_reason.ok_or_else(|| Malformed("an answer without a stop_reason".to_owned()))?;
     response.finish = finish(&stop_reason, !response.calls.is_empty());
     if response.finish == Finish::ContentFilter {
-        let details = message.stop_details.and_then(|details| read(details.get().as_bytes()).ok());
-        response.refusal = details.and_then(|details: wire::StopDetails| details.explanation);
+        response.refusal = message.stop_details.and_then(explanation);
     }
     Ok(response)
 }
@@ -73,6 +73,11 @@ pub(super) fn finish(stop_reason: &str, called: bool) -> Finish {
         _ if called => Finish::ToolCalls,
         _ => Finish::Stop,
     }
+}
+
+/// Why the model declined, in words. Details that cannot be read make no answer worse.
+pub(super) fn explanation(details: &RawValue) -> Option<String> {
+    read::<Option<wire::StopDetails>>(details.get().as_bytes()).ok()??.explanation
 }
 
 /// Token counts as OpenAI counts: those of the cache are part of the input.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     arguments::{Extent, from_input},
-    decode::{finish, read, usage},
+    decode::{explanation, finish, read, usage},
     read_refusal,
 };
 use crate::{
@@ -155,7 +155,7 @@ impl Events {
         Ok(())
     }
 
-    fn message_delta(&mut self, event: &wire::MessageDelta, out: &mut Vec<Event>) -> Result<(), Malformed> {
+    fn message_delta(&mut self, event: &wire::MessageDelta<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if self.progress == Progress::Expected {
             return Err(Malformed("an answer that ends before it begins".to_owned()));
         }
@@ -163,6 +163,10 @@ impl Events {
             let finish = finish(stop_reason, self.calls > 0);
             self.check_calls(finish)?;
             self.progress = Progress::Finished(finish);
+            if finish == Finish::ContentFilter {
+                let why = event.delta.stop_details.and_then(explanation).filter(|why| !why.is_empty());
+                out.extend(why.map(Event::Refusal));
+            }
             out.push(Event::Finish(finish));
         }
         // The counts are totals so far, and not all are repeated.

@@ -28,16 +28,6 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{readable}-{:016x}", fnv1a(text)))
 }
 
-/// `text` as [`plain`], numbered where `taken` says that another already has it.
-pub(super) fn unique<'a>(text: &'a str, taken: impl Fn(&str) -> bool) -> Cow<'a, str> {
-    let first = plain(text);
-    if !taken(&first) {
-        return first;
-    }
-    let numbered = (2_u64..).map(|n| format!("{first}-{n}")).find(|id| !taken(id));
-    numbered.map_or(first, Cow::Owned)
-}
-
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
@@ -65,12 +55,6 @@ mod tests {
         assert_ne!(plain("a.b"), plain("a_b"));
         assert_eq!(plain("chatcmpl.1|x"), "chatcmpl_1_x-ca48f5b67a37c3c6");
         assert_ne!(plain(&format!("{}1", "x".repeat(500))), plain(&format!("{}2", "x".repeat(500))));
-    }
-
-    #[test]
-    fn an_id_that_is_taken_is_numbered() {
-        assert_eq!(unique("a", |id| id == "a" || id == "a-2"), "a-3");
-        assert_eq!(unique("a", |_| false), "a");
     }
 
     proptest! {

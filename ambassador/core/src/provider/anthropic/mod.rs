@@ -4,6 +4,7 @@
 //! that have them, and callers of other dialects send these as a matter of course.
 
 mod arguments;
+mod calls;
 mod conversation;
 mod decode;
 mod encode;

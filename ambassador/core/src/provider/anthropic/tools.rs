@@ -1,6 +1,9 @@
 //! Tools and the choice among them.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -24,14 +27,18 @@ pub(super) fn tools<'a>(
     dropped: &mut Dropped,
 ) -> Result<Vec<wire::Tool<'a>>, Inexpressible> {
     let mut sent: Vec<wire::Tool<'a>> = Vec::with_capacity(tools.len());
+    let mut known: BTreeMap<&str, &chat::Tool> = BTreeMap::new();
     for (i, tool) in tools.iter().enumerate() {
-        if let Some(first) = tools.iter().take(i).find(|first| first.name == tool.name) {
+        match known.entry(&tool.name) {
             // The API refuses the same name twice. The same tool twice is no loss, another of the same name is.
-            if first != tool {
-                dropped.add("tools");
+            Entry::Occupied(first) => {
+                if *first.get() != tool {
+                    dropped.add("tools");
+                }
+                continue;
             }
-            continue;
-        }
+            Entry::Vacant(place) => place.insert(tool),
+        };
         if !is_name(&tool.name) {
             let param = format!("tools[{i}].function.name");
             let message = format!("'{param}' must be 1 to 128 letters, digits, underscores or dashes.");

@@ -1,78 +1,7 @@
-//! A model's name to the ordered candidates that may answer for it.
+//! The router: which upstreams may answer for a model, and what each is asked for.
 
-use std::time::Duration;
-
-use crate::{
-    catalog,
-    provider::{Operation, Provider},
-    timeouts::Timeouts,
-};
-
-/// A configured provider, as far as routing cares.
-#[derive(Debug, Clone)]
-pub struct Upstream {
-    /// Its name in the configuration.
-    pub name: String,
-    /// How it is spoken to.
-    pub provider: &'static dyn Provider,
-    /// What it is asked for when the request's model is not one it serves.
-    pub model: Option<String>,
-}
-
-/// One way to an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Index of the [`Upstream`].
-    pub upstream: usize,
-    /// The model to ask it for.
-    pub model: String,
-    /// The target's own time-outs; its `total` bounds one attempt.
-    pub timeouts: Timeouts,
-}
-
-/// The ways to an answer, best first. Never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The candidates, in the order in which they are tried.
-    pub candidates: Vec<Candidate>,
-    /// The route's time-outs without `total`.
-    pub timeouts: Timeouts,
-    /// The request's deadline, from its arrival.
-    pub total: Duration,
-}
-
-/// A model's route.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Route {
-    /// A model's name, or a prefix that ends in `*`.
-    pub model: String,
-    /// Tiers in the order of preference; within one, targets share the load by weight.
-    pub tiers: Vec<Vec<Target>>,
-    /// Time-outs for every target that says nothing else; `total` bounds the request.
-    pub timeouts: Timeouts,
-}
-
-/// A member of a tier.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// Index of the [`Upstream`].
-    pub upstream: usize,
-    /// The model to ask it for; `None` sends the request's.
-    pub model: Option<String>,
-    /// Its share of the tier's load; finite and not negative.
-    pub weight: f64,
-    /// Its own time-outs.
-    pub timeouts: Timeouts,
-}
-
-/// Which models go where.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rules {
-    /// Without a file: every upstream in turn, each asked for what it serves.
-    Families,
-    /// By the file's routes. A model that none names is unknown.
-    Table(Vec<Route>),
-}
+use super::{Candidate, Plan, Route, Rules, Upstream, draw::in_order};
+use crate::{catalog, provider::Operation, timeouts::Timeouts};
 
 /// Knows the ways.
 #[derive(Debug, Clone)]
@@ -259,54 +188,12 @@ fn best<'r>(routes: &'r [Route], model: &str) -> Option<&'r Route> {
     })
 }
 
-/// The targets of a route, tier by tier; within a tier in an order drawn by weight.
-fn in_order(route: &Route, model: &str, mut draw: u64) -> Vec<Candidate> {
-    let mut candidates = Vec::with_capacity(route.tiers.len());
-    for tier in &route.tiers {
-        let mut left: Vec<&Target> = tier.iter().collect();
-        while !left.is_empty() {
-            draw = mix(draw);
-            let target = left.remove(pick(&left, draw));
-            candidates.push(Candidate {
-                upstream: target.upstream,
-                model: target.model.clone().unwrap_or_else(|| model.to_owned()),
-                timeouts: target.timeouts,
-            });
-        }
-    }
-    candidates
-}
-
-/// The index that a draw by weight falls on. Targets without weight come last, in their order.
-fn pick(targets: &[&Target], draw: u64) -> usize {
-    let total: f64 = targets.iter().map(|target| target.weight).sum();
-    if targets.len() < 2 || total <= 0.0 {
-        return 0;
-    }
-    // 53 bits make every double in [0, 1) that a draw can be.
-    #[allow(clippy::cast_precision_loss, reason = "53 bits are exact in a double")]
-    let mut point = (draw >> 11) as f64 / (1_u64 << 53) as f64 * total;
-    for (i, target) in targets.iter().enumerate() {
-        if point < target.weight {
-            return i;
-        }
-        point -= target.weight;
-    }
-    targets.iter().rposition(|target| target.weight > 0.0).unwrap_or(0)
-}
-
-/// One step of SplitMix64: numbers that look random from a counter.
-#[must_use]
-pub fn mix(state: u64) -> u64 {
-    let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Target, mix},
+        *,
+    };
     use crate::provider::by_kind;
 
     fn upstream(name: &str, kind: &str, model: Option<&str>) -> Upstream {
