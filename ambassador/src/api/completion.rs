@@ -12,7 +12,10 @@ use http::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use tokio::time::{timeout, timeout_at};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{timeout, timeout_at},
+};
 
 use super::render::{self, json};
 use crate::{
@@ -47,16 +50,13 @@ pub(super) async fn complete(
 ) -> Result<Response<Body>, Failure> {
     let id = identity::of(request.headers()).to_owned();
     let mut outcome = Outcome::new(Arc::clone(&gateway.series), operation, id, started);
-    let waiting = Counted::new(&gateway.series.waiting);
-    let slot = Arc::clone(&gateway.slots).acquire_owned();
-    match timeout(gateway.limits.queue_timeout, slot).await {
-        Ok(Ok(slot)) => outcome.holds(slot),
-        Ok(Err(_)) | Err(_) => {
+    match slot(&gateway).await {
+        Some(slot) => outcome.holds(slot),
+        None => {
             outcome.failed("overloaded", 0);
             return Err(overloaded(&gateway.limits));
         }
     }
-    drop(waiting);
     let result = tokio::select! {
         biased;
         result = answer(&gateway, operation, request, started, &mut outcome) => result,
@@ -114,6 +114,16 @@ pub(super) async fn complete(
     }
     response.headers_mut().insert(ATTEMPTS, attempts.into());
     Ok(response)
+}
+
+/// A slot, at once or within the time that a request may wait for one.
+async fn slot(gateway: &Gateway) -> Option<OwnedSemaphorePermit> {
+    if let Ok(slot) = Arc::clone(&gateway.slots).try_acquire_owned() {
+        return Some(slot);
+    }
+    let _waiting = Counted::new(&gateway.series.waiting);
+    let slot = Arc::clone(&gateway.slots).acquire_owned();
+    timeout(gateway.limits.queue_timeout, slot).await.ok()?.ok()
 }
 
 /// Adds a header whose value comes from outside; one that is no header's value is left out.
