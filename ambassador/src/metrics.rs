@@ -105,6 +105,8 @@ pub struct Series {
     pub in_flight: Gauge,
     /// Requests whose caller went away before the answer was complete.
     pub abandoned: Counter,
+    /// Connections that were refused because there were too many.
+    pub refused_connections: Counter,
     models: RwLock<HashMap<String, Arc<ModelSeries>>>,
     prices: HashMap<String, Price>,
 }
@@ -193,6 +195,11 @@ impl Series {
             abandoned: metrics.register(
                 "ambassador_abandoned_requests",
                 "Requests whose caller went away before the answer was complete",
+                Counter::default(),
+            ),
+            refused_connections: metrics.register(
+                "ambassador_refused_connections",
+                "Connections refused because there were as many as the limit on open files leaves room for",
                 Counter::default(),
             ),
             models: RwLock::default(),
