@@ -114,7 +114,7 @@ fn last_words(end: &End, held_back: Option<StatusCode>, unread: bool, headers_wi
             refusal(StatusCode::BAD_REQUEST, "invalid_http", UNREADABLE.to_owned())
         }
         (End::Served(Err(error)), None) if error.is_timeout() && unread => {
-            let message = format!("The request's headers did not arrive within {} seconds.", headers_within.as_secs());
+            let message = format!("The request's headers did not arrive within {headers_within:?}.");
             refusal(StatusCode::REQUEST_TIMEOUT, "headers_timeout", message)
         }
         (End::Drained, None) if unread => Some(Failure::stopping()),
