@@ -247,7 +247,7 @@ mod tests {
         let nested =
             r#"{"detail":[{"loc":["body","messages",0,"role"],"msg":"Field required"},{"msg":"bad"},"worse",7]}"#;
         assert_eq!(said(nested), "body.messages.0.role: Field required; bad; worse");
-        let many = format!(r#"{{"detail":[{}]}}"#, vec![r#"{"loc":["body"],"msg":"m"}"#; 9].join(","));
+        let many = format!(r#"{{"detail":[{}]}}"#, [r#"{"loc":["body"],"msg":"m"}"#; 9].join(","));
         assert_eq!(said(&many), format!("{}and 4 more", "body: m; ".repeat(5)));
         assert_eq!(said(r#"{"error":null,"detail":"text"}"#), "text");
         assert_eq!(said(r#"{"detail":[]}"#), "");
