@@ -85,10 +85,16 @@ impl Router {
                 for route in routes {
                     let Some(target) = route.tiers.iter().flatten().next() else { continue };
                     let Some(upstream) = self.upstreams.get(target.upstream) else { continue };
-                    if !route.model.ends_with('*') {
+                    let Some(prefix) = route.model.strip_suffix('*') else {
                         add(&route.model, &upstream.name);
-                    } else if let Some(model) = &target.model {
-                        add(model, &upstream.name);
+                        continue;
+                    };
+                    // A prefix is no name: what is listed are names that are known and that it takes.
+                    let family = catalog::models(upstream.provider.kind()).iter().copied();
+                    for model in target.model.as_deref().into_iter().chain(family) {
+                        if model.starts_with(prefix) {
+                            add(model, &upstream.name);
+                        }
                     }
                 }
             }
@@ -270,6 +276,20 @@ mod tests {
         let router = table(&[("*", &[&[(0, 1.0)]]), ("gpt-*", &[&[(1, 1.0)]]), ("gpt-4o", &[&[(2, 1.0)]])]);
         let first = |model| ways(&router, Operation::Chat, model)[0].0;
         assert_eq!([first("gpt-4o"), first("gpt-4o-mini"), first("llama")], [2, 1, 0]);
+    }
+
+    #[test]
+    fn what_is_listed_can_be_asked_for_and_a_prefix_lists_what_it_takes() {
+        let mut router = table(&[("fast-*", &[&[(1, 1.0)]]), ("claude-*", &[&[(0, 1.0)]]), ("mine", &[&[(2, 1.0)]])]);
+        if let Rules::Table(routes) = &mut router.rules {
+            routes[0].tiers[0][0].model = Some("gpt-4o-mini".to_owned());
+        }
+        let listed = router.models();
+        for (model, _) in &listed {
+            assert!(router.plan(Operation::Chat, model, 0).is_ok(), "{model} is listed and has no route");
+        }
+        let has = |model: &str| listed.iter().any(|(known, _)| known == model);
+        assert_eq!([has("mine"), has("claude-sonnet-4-5"), has("gpt-4o-mini")], [true, true, false]);
     }
 
     #[test]
