@@ -278,3 +278,36 @@ pub struct Signature {
     #[serde(default)]
     pub source: Option<Source>,
 }
+
+impl Http {
+    /// A URL, asked for plainly.
+    #[must_use]
+    pub fn of(url: String) -> Self {
+        Self {
+            url: Some(url),
+            headers: BTreeMap::new(),
+            bearer_file: None,
+            basic: None,
+            tls: None,
+            proxy: None,
+            allow_http_redirect: false,
+            allow_addresses: Vec::new(),
+        }
+    }
+}
+
+impl S3 {
+    /// An object of AWS, in the region of the environment.
+    #[must_use]
+    pub const fn of(url: String) -> Self {
+        Self { url: Some(url), endpoint: None, region: None, version: None }
+    }
+}
+
+impl RedisKey {
+    /// A key in a Redis without a password.
+    #[must_use]
+    pub const fn of(url: String, key: String) -> Self {
+        Self { url: Some(url), key: Some(key), username: None, password_file: None }
+    }
+}

@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod failure;
+pub mod fetch;
 pub mod file;
 pub mod settings;
 pub mod source;
