@@ -1,6 +1,6 @@
 # The commands of this repository. `make` alone lists them.
 #
-# They want a Rust toolchain (the version in rust-toolchain.toml), a C linker, which that needs itself, and make.
+# They want a Rust toolchain (the version in rust-toolchain.toml), a C compiler, and make.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

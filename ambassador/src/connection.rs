@@ -84,6 +84,17 @@ where
     linger(stream, unread).await;
 }
 
+/// Tells a client that there are already as many as there may be.
+pub(crate) async fn refuse(gateway: Arc<Gateway>, mut stream: TcpStream, limit: usize) {
+    let message = format!(
+        "The ambassador has {limit} connections open, which is all that its limit on open files leaves room for."
+    );
+    let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("overloaded");
+    let _unread = stream.write_all(&written(&failure, &gateway)).await;
+    let _gone = stream.shutdown().await;
+    linger(stream, true).await;
+}
+
 /// What is said to a client whose request never became one. A client that had said nothing was only keeping the
 /// connection: it would take an answer for that to its next request.
 fn last_words(end: &End, held_back: Option<StatusCode>, unread: bool, headers_within: Duration) -> Option<Failure> {
@@ -103,7 +114,7 @@ fn last_words(end: &End, held_back: Option<StatusCode>, unread: bool, headers_wi
             refusal(StatusCode::BAD_REQUEST, "invalid_http", UNREADABLE.to_owned())
         }
         (End::Served(Err(error)), None) if error.is_timeout() && unread => {
-            let message = format!("The request's headers did not arrive within {} seconds.", headers_within.as_secs());
+            let message = format!("The request's headers did not arrive within {headers_within:?}.");
             refusal(StatusCode::REQUEST_TIMEOUT, "headers_timeout", message)
         }
         (End::Drained, None) if unread => Some(Failure::stopping()),

@@ -1,6 +1,9 @@
 //! Carries out the failover steps: the shell around [`ambassador_core::failover`].
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use ambassador_core::{
     dialect::openai::Ask,
@@ -24,8 +27,6 @@ pub struct Answered {
     pub upstream: usize,
     /// The model that it was asked for.
     pub asked: String,
-    /// How many attempts it took.
-    pub attempts: u32,
     /// The caller's fields that the provider could not take.
     pub dropped: Vec<&'static str>,
     /// Time spent waiting for providers, of all attempts.
@@ -40,8 +41,6 @@ pub struct Unanswered {
     pub failure: Failure,
     /// Why, for metrics and logs.
     pub reason: &'static str,
-    /// How many attempts were made.
-    pub attempts: u32,
     /// Whose failure it is, if a provider's: the index of the upstream, and the model that it was asked for.
     pub told_by: Option<(usize, String)>,
 }
@@ -50,7 +49,7 @@ impl Unanswered {
     /// No provider has been asked.
     #[must_use]
     pub fn unasked(failure: Failure, reason: &'static str) -> Self {
-        Self { failure, reason, attempts: 0, told_by: None }
+        Self { failure, reason, told_by: None }
     }
 }
 
@@ -63,6 +62,24 @@ pub struct Caller<'r> {
     pub hops: u16,
     /// When it arrived.
     pub started: Instant,
+    /// Where the attempts are counted as they begin.
+    pub attempts: &'r AtomicU32,
+}
+
+/// An attempt that is under way. Dropped without a result, it was cut off: the caller left, or the process ends. The
+/// provider may have had the request all the same.
+struct Underway<'r> {
+    gateway: &'r Gateway,
+    provider: &'r str,
+    over: bool,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.gateway.series.attempt(self.provider, "abandoned").inc();
+        }
+    }
 }
 
 /// Gets an answer to `ask` from one of the plan's candidates.
@@ -94,8 +111,11 @@ pub async fn dispatch(
         let Some(candidate) = plan.candidates.get(leg) else { continue };
         let Some(upstream) = gateway.upstreams.get(candidate.upstream) else { continue };
         let attempt = Attempt { gateway, ask, plan, candidate, upstream, key, until, hops: caller.hops };
+        caller.attempts.store(failover.attempts(), Ordering::Relaxed);
+        let mut underway = Underway { gateway, provider: &upstream.name, over: false };
         // Boxed: its state is some kilobytes, which every future around it would copy on its way into place.
         let result = Box::pin(attempt.run(&mut waited)).await;
+        underway.over = true;
         match &result {
             Ok(_) => upstream.answered.inc(),
             Err(failed) => gateway.series.attempt(&upstream.name, failed.kind.reason()).inc(),
@@ -103,11 +123,11 @@ pub async fn dispatch(
         match result {
             Ok(Made { reply: answer, dropped, span }) => {
                 let asked = candidate.model.clone();
-                let attempts = failover.attempts();
-                return Ok(Answered { answer, upstream: candidate.upstream, asked, attempts, dropped, waited, span });
+                return Ok(Answered { answer, upstream: candidate.upstream, asked, dropped, waited, span });
             }
             Err(failed) => {
                 failover.report(failed.kind);
+                caller.attempts.store(failover.attempts(), Ordering::Relaxed);
                 let goes_on = failover.goes_on(clock::now());
                 if goes_on {
                     gateway.series.failover(&upstream.name, failed.kind.reason());
@@ -145,9 +165,9 @@ impl Failures {
             Some((leg, failed)) if stop != Stop::Deadline || !only_time_ran_out(&failed) => {
                 let candidate = plan.candidates.get(leg);
                 let told_by = candidate.map(|candidate| (candidate.upstream, candidate.model.clone()));
-                Unanswered { failure: failed.failure, reason: failed.kind.reason(), attempts, told_by }
+                Unanswered { failure: failed.failure, reason: failed.kind.reason(), told_by }
             }
-            _ => Unanswered { failure: Failure::deadline(attempts), reason: "deadline", attempts, told_by: None },
+            _ => Unanswered { failure: Failure::deadline(attempts), reason: "deadline", told_by: None },
         }
     }
 }

@@ -9,7 +9,10 @@ mod cli;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use ambassador::{gateway::Gateway, server};
+use ambassador::{
+    gateway::Gateway,
+    server::{self, Options},
+};
 use ambassador_config::{FILE_VARIABLE, Loaded};
 use anyhow::Context;
 use chassis::{
@@ -18,7 +21,7 @@ use chassis::{
     config::{Environment, Problems},
     exit::Code,
     metrics::Metrics,
-    net::{Incoming, parse_listen},
+    net::{Incoming, descriptors, parse_listen},
     output,
     shutdown::{Drained, Signals},
     task, telemetry,
@@ -82,6 +85,8 @@ fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
     // Sockets first: whatever says that it is healthy can be reached.
     let data = parse_listen(&settings.listen.data)?.bind().context("AMBASSADOR_LISTEN")?;
     let admin = parse_listen(&settings.listen.admin)?.bind().context("AMBASSADOR_ADMIN_LISTEN")?;
+    // Half for agents, half for the providers they are connected with.
+    let connections = descriptors::raise() / 2;
     // The last spans are sent after the drain, and within the same grace.
     let drain = settings.listen.drain;
     let grace = drain - telemetry.ends_within().min(drain / 2);
@@ -102,10 +107,10 @@ fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
         readiness.started();
         readiness.ready(true, "");
 
-        server::serve(gateway, incoming, drain.clone(), telemetry.traces()).await;
+        server::serve(gateway, incoming, drain.clone(), Options { traces: telemetry.traces(), connections }).await;
 
         readiness.draining();
-        tracing::info!(in_flight = drain.in_flight(), "draining");
+        tracing::info!(connections = drain.in_flight(), "not ready, waiting for what is in flight");
         let last_words = LAST_WORDS.min(grace);
         if let Drained::TimedOut { left } = drain.drain(grace - last_words).await {
             tracing::warn!(left, "the grace is over, what is left is cut");

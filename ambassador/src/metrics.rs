@@ -105,6 +105,8 @@ pub struct Series {
     pub in_flight: Gauge,
     /// Requests whose caller went away before the answer was complete.
     pub abandoned: Counter,
+    /// Connections that were refused because there were too many.
+    pub refused_connections: Counter,
     models: RwLock<HashMap<String, Arc<ModelSeries>>>,
     prices: HashMap<String, Price>,
 }
@@ -168,7 +170,7 @@ impl Series {
                 "Streamed answers that broke off after their first content, by the provider and why",
                 Family::default(),
             ),
-            attempts: metrics.register("ambassador_attempts", "Requests sent to providers", Family::default()),
+            attempts: metrics.register("ambassador_attempts", "Attempts at providers, by what became of them", Family::default()),
             replays: metrics.register(
                 "ambassador_stale_connection_replays",
                 "Requests sent again because a kept-alive connection turned out to be closed",
@@ -193,6 +195,11 @@ impl Series {
             abandoned: metrics.register(
                 "ambassador_abandoned_requests",
                 "Requests whose caller went away before the answer was complete",
+                Counter::default(),
+            ),
+            refused_connections: metrics.register(
+                "ambassador_refused_connections",
+                "Connections refused because there were as many as the limit on open files leaves room for",
                 Counter::default(),
             ),
             models: RwLock::default(),

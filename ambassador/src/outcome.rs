@@ -1,6 +1,12 @@
 //! What became of a request, told exactly once: when this guard drops, whatever happened, cancellation included.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
 
 use ambassador_core::{chat::Usage, provider::Operation};
 use chassis::clock;
@@ -25,7 +31,8 @@ pub struct Outcome {
     /// The model that answered, as the provider names it.
     model: Option<String>,
     provider: Option<String>,
-    attempts: u32,
+    /// How many attempts were begun; told while they are under way, for a caller that leaves meanwhile.
+    pub attempts: AtomicU32,
     usage: Option<Usage>,
     streamed: bool,
     end: End,
@@ -63,7 +70,7 @@ impl Outcome {
             served: String::new(),
             model: None,
             provider: None,
-            attempts: 0,
+            attempts: AtomicU32::new(0),
             usage: None,
             streamed: false,
             end: End::Open,
@@ -85,11 +92,10 @@ impl Outcome {
         trace::asks_for(&self.span, self.operation, model);
     }
 
-    /// A provider answers, after so many attempts, in the span of the last one.
-    pub fn answered_by(&mut self, provider: &str, served: &str, attempts: u32, streamed: bool, attempt: Span) {
+    /// A provider answers, in the span of the last attempt.
+    pub fn answered_by(&mut self, provider: &str, served: &str, streamed: bool, attempt: Span) {
         self.provider = Some(provider.to_owned());
         served.clone_into(&mut self.served);
-        self.attempts = attempts;
         self.streamed = streamed;
         self.attempt = attempt;
     }
@@ -117,8 +123,7 @@ impl Outcome {
     }
 
     /// There is no answer.
-    pub fn failed(&mut self, reason: &'static str, attempts: u32) {
-        self.attempts = attempts;
+    pub fn failed(&mut self, reason: &'static str) {
         self.end = End::Failed(reason);
     }
 
@@ -181,7 +186,7 @@ impl Drop for Outcome {
             request_id = self.request_id,
             provider = self.provider.as_deref(),
             model = answered.then_some(self.model.as_deref().unwrap_or(&self.served)),
-            attempts = self.attempts,
+            attempts = self.attempts.load(Ordering::Relaxed),
             stream = self.streamed,
             end,
             input_tokens = self.usage.map(|usage| usage.input),

@@ -4,7 +4,10 @@ use std::{any::Any, convert::Infallible, sync::Arc};
 
 use chassis::{net::Incoming, shutdown::Drain, task};
 use http::{Response, StatusCode};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tower::{ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -18,23 +21,55 @@ use crate::{
     trace::{self, Traced},
 };
 
+/// How many clients at once are told that there are too many.
+const REFUSALS: usize = 32;
+
+/// How it serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Whether there is a collector for traces.
+    pub traces: bool,
+    /// How many clients may be connected.
+    pub connections: usize,
+}
+
 /// Serves connections until the drain begins; those that are open then finish what they are at.
-pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, traces: bool) {
+pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, options: Options) {
+    let room = |connections: usize| Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+    let (free, refusals) = (room(options.connections), room(REFUSALS));
     loop {
         let (stream, _peer) = tokio::select! {
             biased;
             () = drain.draining() => break,
             accepted = incoming.accept() => accepted,
         };
-        serve_one(&gateway, stream, &drain, traces);
+        if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
+            serve_one(&gateway, stream, &drain, options.traces, Some(permit));
+        } else {
+            gateway.series.refused_connections.inc();
+            // Each of those takes a descriptor, too. Beyond them a client is let go without a word.
+            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                let refusal = connection::refuse(Arc::clone(&gateway), stream, options.connections);
+                task::spawn(async move {
+                    let _permit = permit;
+                    refusal.await;
+                });
+            }
+        }
     }
     for stream in incoming.into_last() {
-        serve_one(&gateway, stream, &drain, traces);
+        serve_one(&gateway, stream, &drain, options.traces, None);
     }
 }
 
-/// Serves one connection on a task of its own.
-fn serve_one(gateway: &Arc<Gateway>, stream: TcpStream, drain: &Drain, traces: bool) {
+/// Serves one connection on a task of its own, and keeps its `permit` as long.
+fn serve_one(
+    gateway: &Arc<Gateway>,
+    stream: TcpStream,
+    drain: &Drain,
+    traces: bool,
+    permit: Option<OwnedSemaphorePermit>,
+) {
     let handling = Arc::clone(gateway);
     let handler = service_fn(move |request| {
         let gateway = Arc::clone(&handling);
@@ -54,7 +89,10 @@ fn serve_one(gateway: &Arc<Gateway>, stream: TcpStream, drain: &Drain, traces: b
         .layer(CatchPanicLayer::custom(panicked))
         .service(handler);
     let connection = connection::serve(Arc::clone(gateway), stream, stack, drain.clone());
-    task::spawn(drain.track_future(connection));
+    task::spawn(drain.track_future(async move {
+        let _permit = permit;
+        connection.await;
+    }));
 }
 
 /// What the panic says stays here: it may quote what was being worked on.

@@ -5,6 +5,7 @@
 //! dual-stack socket. A machine without IPv6 is fine; a port that is taken is an error at the
 //! start, with the address in it.
 
+pub mod descriptors;
 mod incoming;
 mod listen;
 

@@ -23,6 +23,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub struct Setup {
     env: Vec<(String, String)>,
+    /// The limit on open files, if not ours.
+    open_files: Option<u32>,
     /// Where its files are; gone with the ambassador.
     dir: Option<TempDir>,
 }
@@ -75,6 +77,13 @@ impl Setup {
         setup.env("AMBASSADOR_CONFIG", path.display().to_string())
     }
 
+    /// It may open no more than so many files.
+    #[must_use]
+    pub const fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
     /// A file that lives as long as the ambassador.
     #[must_use]
     pub fn file(mut self, name: &str, text: &str) -> (Self, PathBuf) {
@@ -123,7 +132,14 @@ impl Setup {
     }
 
     fn command(&self, arguments: &[&str], listen: SocketAddr, admin: SocketAddr) -> Command {
-        let mut command = Command::new(ambassador());
+        let mut command = match self.open_files {
+            None => Command::new(ambassador()),
+            Some(limit) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(ambassador());
+                shell
+            }
+        };
         command.args(arguments).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
         command.env("AMBASSADOR_LISTEN", listen.to_string()).env("AMBASSADOR_ADMIN_LISTEN", admin.to_string());
         command

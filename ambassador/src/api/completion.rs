@@ -1,6 +1,9 @@
 //! Chat completions and embeddings: one request to one answer.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use ambassador_config::Limits;
 use ambassador_core::{dialect::openai::Ask, provider::Operation};
@@ -50,22 +53,17 @@ pub(super) async fn complete(
 ) -> Result<Response<Body>, Failure> {
     let id = identity::of(request.headers()).to_owned();
     let mut outcome = Outcome::new(Arc::clone(&gateway.series), operation, id, started);
-    match slot(&gateway).await {
-        Some(slot) => outcome.holds(slot),
-        None => {
-            outcome.failed("overloaded", 0);
-            return Err(overloaded(&gateway.limits));
-        }
-    }
     let result = tokio::select! {
         biased;
-        result = answer(&gateway, operation, request, started, &mut outcome) => result,
+        // First: nothing is begun after the grace has ended.
         () = gateway.drain.hurried() => Err(Unanswered::unasked(Failure::stopping(), "shutdown")),
+        result = answer(&gateway, operation, request, started, &mut outcome) => result,
     };
+    let attempts = |outcome: &Outcome| outcome.attempts.load(Ordering::Relaxed);
     let answered = match result {
         Ok(answered) => answered,
         Err(unanswered) => {
-            outcome.failed(unanswered.reason, unanswered.attempts);
+            outcome.failed(unanswered.reason);
             let mut response = render::failure(&unanswered.failure);
             if let Some((upstream, model)) = &unanswered.told_by
                 && let Some(upstream) = gateway.upstreams.get(*upstream)
@@ -73,7 +71,7 @@ pub(super) async fn complete(
                 say(&mut response, PROVIDER, &upstream.name);
                 say(&mut response, MODEL, model);
             }
-            response.headers_mut().insert(ATTEMPTS, unanswered.attempts.into());
+            response.headers_mut().insert(ATTEMPTS, attempts(&outcome).into());
             return Ok(response);
         }
     };
@@ -83,9 +81,10 @@ pub(super) async fn complete(
     let added = clock::now().saturating_duration_since(started).saturating_sub(answered.waited);
     gateway.series.added(added);
     gateway.series.dropped(&upstream.name, &answered.dropped);
-    let Answered { answer, asked, attempts, dropped, span, .. } = answered;
+    let Answered { answer, asked, dropped, span, .. } = answered;
     let streamed = matches!(answer, Reply::Stream(_));
-    outcome.answered_by(&upstream.name, &asked, attempts, streamed, span);
+    outcome.answered_by(&upstream.name, &asked, streamed, span);
+    let attempts = attempts(&outcome);
     let (mut response, model) = match answer {
         Reply::Whole(answer) => {
             let model = answer.model.clone();
@@ -126,8 +125,12 @@ async fn slot(gateway: &Gateway) -> Option<OwnedSemaphorePermit> {
     timeout(gateway.limits.queue_timeout, slot).await.ok()?.ok()
 }
 
+/// How much of a name is said in a header, in bytes: clients have limits, too.
+const MAX_NAME: usize = 256;
+
 /// Adds a header whose value comes from outside; one that is no header's value is left out.
 fn say(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    let value = value.get(..value.floor_char_boundary(MAX_NAME)).unwrap_or_default();
     if let Ok(value) = HeaderValue::try_from(value) {
         response.headers_mut().insert(name, value);
     }
@@ -156,6 +159,10 @@ async fn answer(
     if let Some(failure) = hops::circle(hops) {
         return Err(refused(failure));
     }
+    match slot(gateway).await {
+        Some(slot) => outcome.holds(slot),
+        None => return Err(Unanswered::unasked(overloaded(&gateway.limits), "overloaded")),
+    }
     let conversation = request.headers().get(&CONVERSATION).cloned();
     let body = read(gateway, request).await.map_err(refused)?;
     let ask = Ask::parse(operation, &body).map_err(|invalid| refused(invalid.into()))?;
@@ -166,7 +173,7 @@ async fn answer(
     let plan =
         gateway.router.plan(operation, &ask.model, gateway.draw()).map_err(|no_route| refused(no_route.into()))?;
     outcome.asks_for(gateway.router.bare_model(&ask.model));
-    let caller = Caller { request_id: &outcome.request_id, hops, started };
+    let caller = Caller { request_id: &outcome.request_id, hops, started, attempts: &outcome.attempts };
     dispatch::dispatch(gateway, &ask, &plan, caller).await
 }
 

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ambassador::{gateway::Gateway, server};
+use ambassador::{
+    gateway::Gateway,
+    server::{self, Options},
+};
 use ambassador_config::Settings;
 use chassis::{
     config::Environment,
@@ -56,12 +59,28 @@ impl Ambassador {
         Self::on(incoming(), settings, roots)
     }
 
+    /// One with room for so many clients.
+    pub(crate) fn with_room_for(connections: usize, file: &str) -> Self {
+        let environment = Environment::from_pairs([("KEY", KEY)]);
+        let settings = ambassador_config::from_text(file, &environment).unwrap().settings;
+        Self::serving(incoming(), settings, &Roots::default(), connections)
+    }
+
     fn on(incoming: Incoming, settings: Settings, roots: &Roots) -> Self {
+        Self::serving(incoming, settings, roots, usize::MAX)
+    }
+
+    fn serving(incoming: Incoming, settings: Settings, roots: &Roots, connections: usize) -> Self {
         let metrics = Metrics::new();
         let gateway = Arc::new(Gateway::new(settings, &metrics, 1, roots).unwrap());
         let drain = Drain::new();
         let address = incoming.addresses()[0];
-        task::spawn(server::serve(Arc::clone(&gateway), incoming, drain.clone(), false));
+        task::spawn(server::serve(
+            Arc::clone(&gateway),
+            incoming,
+            drain.clone(),
+            Options { traces: false, connections },
+        ));
         Self { address, gateway, metrics, drain }
     }
 

@@ -4,11 +4,13 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
+
+use crate::clock;
 
 /// A peer that has been silent this long is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -17,12 +19,17 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// burn CPU until a connection closes.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
+/// How often that is worth a line in the log.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// The connections that come in on any of some listeners, each one tuned.
 #[derive(Debug)]
 pub struct Incoming {
     listeners: Vec<TcpListener>,
     /// Which listener is asked first, so that a busy one does not starve the others.
     turn: usize,
+    /// When it was last told that no connection can be accepted.
+    told: Option<Instant>,
 }
 
 impl Incoming {
@@ -37,7 +44,7 @@ impl Incoming {
     /// Outside of a tokio runtime, as tokio does.
     pub fn new(listeners: Vec<net::TcpListener>) -> io::Result<Self> {
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<Result<_, _>>()?;
-        Ok(Self { listeners, turn: 0 })
+        Ok(Self { listeners, turn: 0, told: None })
     }
 
     /// The addresses that are listened on, with the ports the kernel picked.
@@ -59,7 +66,11 @@ impl Incoming {
                     tracing::debug!(%error, "a connection was gone before it was accepted");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections; waiting a moment");
+                    let now = clock::now();
+                    if self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY) {
+                        self.told = Some(now);
+                        tracing::warn!(%error, "cannot accept connections; trying again and again");
+                    }
                     sleep(EXHAUSTED).await;
                 }
             }

@@ -7,24 +7,8 @@ use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt};
 
-use super::variables::LEVEL;
+use super::variables::{Format, LEVEL};
 use crate::config::Environment;
-
-/// What a line looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// For machines.
-    Json,
-    /// For people.
-    Text,
-}
-
-impl Format {
-    /// What fits where nobody asked for a format: people sit at terminals.
-    const fn fitting(terminal: bool) -> Self {
-        if terminal { Self::Text } else { Self::Json }
-    }
-}
 
 /// The layer that writes what `directives` let through.
 pub(super) fn layer<S>(

@@ -8,12 +8,27 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::EnvFilter;
 
 use super::Settings;
-use super::logs::Format;
 use crate::config::{Environment, Problems, parse_url};
 use crate::excerpt::excerpt;
 
 /// What is logged unless `RUST_LOG` says otherwise.
 pub(super) const LEVEL: &str = "info";
+
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For machines.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Format {
+    /// What fits where nobody asked for a format: people sit at terminals.
+    pub(super) const fn fitting(terminal: bool) -> Self {
+        if terminal { Self::Text } else { Self::Json }
+    }
+}
 
 /// How long one export may take, as the OTLP specification has it.
 const TIMEOUT: Duration = Duration::from_secs(10);

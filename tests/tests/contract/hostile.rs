@@ -170,3 +170,27 @@ async fn a_thousand_connections_that_say_nothing_hinder_nobody() {
     }
     still_serves(&ambassador).await;
 }
+
+#[tokio::test]
+async fn more_connections_than_there_are_descriptors_keep_no_probe_out() {
+    let provider = Provider::start().await.unwrap();
+    let ambassador = Setup::openai_alone(&provider).open_files(256).start().await;
+    let mut idle = Vec::new();
+    for _ in 0..500 {
+        idle.push(TcpStream::connect(ambassador.listen).await.unwrap());
+    }
+    for path in ["/health/live", "/health/ready", "/metrics"] {
+        assert_eq!(ambassador.admin(path).await.status, 200, "{path}");
+    }
+    // One more is told why, and has its turn when the others have left.
+    let refused = ambassador.agent().ask(MODEL, "hello").await;
+    assert!(refused.map_or(true, |answer| answer.status == 503));
+    drop(idle);
+    let deadline = std::time::Instant::now() + e2e::harness::PATIENCE;
+    while !ambassador.agent().ask(MODEL, "hello").await.is_ok_and(|answer| answer.status == 200) {
+        assert!(std::time::Instant::now() < deadline, "{}", ambassador.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let complaints = ambassador.log().matches("cannot accept connections").count();
+    assert!(complaints <= 3, "{complaints} lines about the same");
+}
