@@ -1,5 +1,8 @@
 //! Where files come from. Each kind of source is one file here behind [`Source`].
 
+pub mod file;
+pub mod inline;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
