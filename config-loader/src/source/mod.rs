@@ -2,6 +2,10 @@
 
 pub mod file;
 pub mod inline;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use async_trait::async_trait;
 use bytes::Bytes;
