@@ -1,5 +1,7 @@
 //! Where files come from. Each kind of source is one file here behind [`Source`].
 
+pub mod http;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -17,6 +19,15 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// [`Failure`], which says whether trying again may help. Content larger than `limits` is [`Failure::data`], found
     /// out without holding more than that in memory.
     async fn fetch(&self, limits: Limits) -> Result<Fetched, Failure>;
+
+    /// The same, unless what is there is still the version `known`: then `None`, if the source can tell.
+    ///
+    /// # Errors
+    /// As of [`Self::fetch`].
+    async fn fetch_unless(&self, known: &str, limits: Limits) -> Result<Option<Fetched>, Failure> {
+        let _no_way_to_ask = known;
+        self.fetch(limits).await.map(Some)
+    }
 }
 
 /// How much may come.
