@@ -25,7 +25,7 @@ impl Proxies {
             made.add("proxy", text, Proxy::all).map_err(|fault| vec![fault])?;
             return Ok(made);
         }
-        let except = variable(environment, "NO_PROXY").and_then(|(_, list)| NoProxy::from_string(list));
+        let except = variable(environment, "NO_PROXY").and_then(|(_, list)| NoProxy::from_string(&spelled_out(list)));
         let kinds: [(_, Kind); 3] =
             [("HTTP_PROXY", Proxy::http), ("HTTPS_PROXY", Proxy::https), ("ALL_PROXY", Proxy::all)];
         let mut faults = Vec::new();
@@ -72,6 +72,15 @@ fn variable<'a>(environment: &'a Environment, name: &str) -> Option<(String, &'a
     })
 }
 
+/// `NO_PROXY` as others take it, in the words of the library: there, `*` stands for names alone and `*.example` for none.
+fn spelled_out(list: &str) -> String {
+    let entries = list.split([',', ' ']).filter(|entry| !entry.is_empty()).map(|entry| match entry {
+        "*" => "*,0.0.0.0/0,::/0",
+        _ => entry.strip_prefix('*').unwrap_or(entry),
+    });
+    entries.collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +98,12 @@ mod tests {
         assert_eq!(chosen(Some("c:3"), &variables).unwrap(), ["http://c:3/"]);
         assert_eq!(chosen(None, &variables).unwrap(), ["http://a:1/", "http://b:2/"]);
         assert_eq!(chosen(None, &[]).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn those_who_need_no_proxy_may_be_written_in_several_ways() {
+        assert_eq!(spelled_out("*"), "*,0.0.0.0/0,::/0");
+        assert_eq!(spelled_out(" *.svc, .a.example 10.0.0.0/8,,b"), ".svc,.a.example,10.0.0.0/8,b");
     }
 
     #[test]
