@@ -95,6 +95,8 @@ async fn a_name_that_nobody_knows() {
     let http = resolving(&settings("http://files.example/a?secret"), &[]);
     let says = "http://files.example/a: the name of the host cannot be resolved (no such name)";
     assert_failure(&failed(&http).await, Unavailable, Soon, says);
+    let http = resolving(&settings("http://files.example/a"), &[&[]]);
+    assert_failure(&failed(&http).await, Unavailable, Soon, "cannot be resolved (it has no address)");
 }
 
 #[tokio::test]

@@ -120,5 +120,5 @@ async fn a_proxy_is_no_way_to_credentials_of_the_cloud() {
     }
     assert!(proxy.asked().is_empty());
     let failure = failed(&within(&settings("http://a.example/"), &[("HTTP_PROXY", "169.254.169.254:80")])).await;
-    assert_failure(&failure, Denied, Never, "169.254.169.254: a link-local or metadata address");
+    assert_failure(&failure, Denied, Never, "the proxy: 169.254.169.254: a link-local or metadata address");
 }

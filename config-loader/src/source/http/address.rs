@@ -129,6 +129,9 @@ impl Resolve for Guard {
         let (names, rules, name) = (Arc::clone(&self.names), self.rules.clone(), name.as_str().to_owned());
         Box::pin(async move {
             let addresses = names.look_up(&name).await?;
+            if addresses.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "it has no address").into());
+            }
             // One bad address is enough: which of them is connected to is decided by who answers first.
             addresses.iter().try_for_each(|&address| rules.admit(&name, address))?;
             let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));

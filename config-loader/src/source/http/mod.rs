@@ -116,15 +116,16 @@ impl Http {
     }
 
     async fn get(&self, known: Option<&str>, limits: Limits) -> Result<Option<Fetched>, Failure> {
+        for proxy in self.proxies.urls() {
+            let place = format!("{}: the proxy", self.location());
+            self.rules.look_at(proxy).map_err(|forbidden| verdict::refused_address(&place, &forbidden))?;
+        }
         let mut trail = Trail::starting(self.url.clone());
         let mut own = true;
         let mut client = self.client(&self.url, own)?;
         loop {
             let place = trail.place();
-            let forbidden = self.proxies.urls().chain([trail.here()]).find_map(|url| self.rules.look_at(url).err());
-            if let Some(forbidden) = forbidden {
-                return Err(verdict::refused_address(&place, &forbidden));
-            }
+            self.rules.look_at(trail.here()).map_err(|forbidden| verdict::refused_address(&place, &forbidden))?;
             let request = self.dress(client.get(trail.here().clone()), own, known)?;
             let answer = request.send().await.map_err(|error| verdict::unanswered(&place, &error, self.stall))?;
             match (answer.status(), target(&answer)) {

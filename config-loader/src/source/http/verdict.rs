@@ -52,6 +52,9 @@ pub(super) fn refused(place: &str, status: StatusCode, headers: &HeaderMap, logi
 
 const PROXY_LOGIN: &str = "the proxy wants credentials: put them into its URL, as http://user:password@proxy:3128";
 
+/// Nobody waits longer; and a wait without an end cannot be added to a time.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Seconds, or a date. A time that has passed says nothing.
 fn retry_after(value: &str, now: Duration) -> Option<Duration> {
     let wait = match value.trim().parse() {
@@ -61,7 +64,7 @@ fn retry_after(value: &str, now: Duration) -> Option<Duration> {
             date.duration_since(UNIX_EPOCH).ok()?.checked_sub(now)?
         }
     };
-    Some(wait).filter(|wait| !wait.is_zero())
+    Some(wait.min(LONGEST)).filter(|wait| !wait.is_zero())
 }
 
 /// There was no answer.
@@ -193,6 +196,7 @@ mod tests {
         let after = |value| of(503, Some(value)).1;
         assert_eq!(after(" 7 "), Retry::After(Duration::from_secs(7)));
         assert_eq!(after("Sun, 06 Nov 1994 08:49:47 GMT"), Retry::After(Duration::from_secs(10)));
+        assert_eq!(after("18446744073709551615"), Retry::After(LONGEST));
         for value in ["0", "-1", "soon", "", "Sun, 06 Nov 1994 08:49:36 GMT", "99999999999999999999999"] {
             assert_eq!(after(value), Retry::Soon, "{value}");
         }
