@@ -6,6 +6,7 @@ pub mod inline;
 pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
+pub mod http;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +25,15 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// [`Failure`], which says whether trying again may help. Content larger than `limits` is [`Failure::data`], found
     /// out without holding more than that in memory.
     async fn fetch(&self, limits: Limits) -> Result<Fetched, Failure>;
+
+    /// The same, unless what is there is still the version `known`: then `None`, if the source can tell.
+    ///
+    /// # Errors
+    /// As of [`Self::fetch`].
+    async fn fetch_unless(&self, known: &str, limits: Limits) -> Result<Option<Fetched>, Failure> {
+        let _no_way_to_ask = known;
+        self.fetch(limits).await.map(Some)
+    }
 }
 
 /// How much may come.
