@@ -11,4 +11,5 @@ pub mod target;
 pub mod template;
 pub mod text;
 pub mod tokens;
+pub mod tools;
 pub mod yaml;
