@@ -17,6 +17,18 @@ const MAX_REPLAYED: usize = 100_000;
 
 /// Reads the document, which must be a mapping, or records why that is impossible.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Value> {
+    match check(text, problems)? {
+        Value::Null => Some(Value::Object(Map::new())),
+        mapping @ Value::Object(_) => Some(mapping),
+        _ => {
+            problems.push("", "the document is not a mapping of keys to values");
+            None
+        }
+    }
+}
+
+/// Reads the document, whatever it is, or records why that is impossible.
+pub(super) fn check(text: &str, problems: &mut Problems) -> Option<Value> {
     if text.len() > MAX_BYTES {
         problems.push("", "the document is larger than 4 MiB");
         return None;
@@ -30,18 +42,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Value> {
         }
         other => other,
     };
-    match value {
-        Ok(Value::Null) => Some(Value::Object(Map::new())),
-        Ok(mapping @ Value::Object(_)) => Some(mapping),
-        Ok(_) => {
-            problems.push("", "the document is not a mapping of keys to values");
-            None
-        }
-        Err(error) => {
-            problems.record(problem(&error));
-            None
-        }
-    }
+    value.map_err(|error| problems.record(problem(&error))).ok()
 }
 
 fn parse(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Value, Error> {
