@@ -8,5 +8,7 @@ pub mod check;
 pub mod failure;
 pub mod fetch;
 pub mod file;
+pub mod manifest;
+pub mod report;
 pub mod settings;
 pub mod source;
