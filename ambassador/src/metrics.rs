@@ -170,7 +170,11 @@ impl Series {
                 "Streamed answers that broke off after their first content, by the provider and why",
                 Family::default(),
             ),
-            attempts: metrics.register("ambassador_attempts", "Attempts at providers, by what became of them", Family::default()),
+            attempts: metrics.register(
+                "ambassador_attempts",
+                "Attempts at providers, by what became of them",
+                Family::default(),
+            ),
             replays: metrics.register(
                 "ambassador_stale_connection_replays",
                 "Requests sent again because a kept-alive connection turned out to be closed",

@@ -65,7 +65,10 @@ async fn fetch(source: &dyn Source, limits: Limits, until: Instant, seed: u64) -
             return Outcome { result: Err(out_of_time(last)), tries };
         };
         let failure = match result {
-            Ok(fetched) => return Outcome { result: Ok(fetched), tries },
+            Ok(fetched) => {
+                tracing::info!(source = source.location(), version = fetched.version, tries, "fetched");
+                return Outcome { result: Ok(fetched), tries };
+            }
             Err(failure) => failure,
         };
         let Some(pause) = pause(failure.retry, pauses.next()) else {

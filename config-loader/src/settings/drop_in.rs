@@ -4,6 +4,7 @@ use chassis::config::{Environment, Problems};
 
 use super::{Entry, FILE_VARIABLE, MAX_FILE, MAX_FILES, MAX_SET, Settings, Spec, deadline, directory};
 use crate::{
+    check::target::Target,
     file::{Checks, FilePath, Http, Kind, RedisKey, S3, Source},
     settings::resolve::spec,
     source::Limits,
@@ -23,7 +24,7 @@ pub(super) fn settings(environment: &Environment, problems: &mut Problems) -> Op
         .filter_map(|((variable, name, target, kind), url)| {
             Some(Entry {
                 name: (*name).to_owned(),
-                target: (*target).to_owned(),
+                target: Target::parse(target).ok()?,
                 kind: *kind,
                 source: source(url, variable, problems)?,
                 optional: false,

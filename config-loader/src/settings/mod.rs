@@ -10,7 +10,7 @@ use chassis::{
     units::{Size, Span},
 };
 
-use crate::{file, source::Limits};
+use crate::{check::target::Target, file, source::Limits};
 
 /// The variable that names the file.
 pub const FILE_VARIABLE: &str = "CONFIG_LOADER_CONFIG";
@@ -75,7 +75,7 @@ pub struct Entry {
     /// What it is called.
     pub name: String,
     /// Where it goes, relative to the directory.
-    pub target: String,
+    pub target: Target,
     /// What it holds.
     pub kind: file::Kind,
     /// Where it comes from.

@@ -5,7 +5,14 @@ use std::time::Duration;
 use chassis::config::{Environment, Problems};
 
 use super::{Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, Place, Settings, Spec, bytes, deadline, directory};
-use crate::{file, source::Limits};
+use crate::{
+    check::{
+        digest::Digest,
+        target::{Fault, Mode, Target},
+    },
+    file,
+    source::Limits,
+};
 
 /// The settings of a file. `None` where a problem leaves nothing to build on; every problem is in `problems`.
 pub(super) fn settings(file: file::File, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
@@ -39,6 +46,10 @@ fn entry(given: file::Entry, index: usize, problems: &mut Problems) -> Option<En
     let path = format!("files[{index}]");
     let name = required(given.name, &path, "name", problems);
     let target = required(given.target, &path, "target", problems);
+    let target = target.and_then(|text| {
+        let fault = |fault: Fault| problems.push_hint(format!("{path}.target"), fault.message, fault.hint);
+        Target::parse(&text).map_err(fault).ok()
+    });
     let kind = required(given.kind, &path, "type", problems);
     let source = required(given.source, &path, "source", problems);
     let source = source.and_then(|source| spec(source, &format!("{path}.source"), problems));
@@ -54,14 +65,8 @@ fn entry(given: file::Entry, index: usize, problems: &mut Problems) -> Option<En
             }
         }
     };
-    if let Some(pin) = &given.checks.sha256
-        && (pin.len() != 64 || !pin.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
-        problems.push_hint(
-            format!("{path}.checks.sha256"),
-            "is no SHA-256",
-            "64 hexadecimal digits, as sha256sum prints them",
-        );
+    if let Some(Err(error)) = given.checks.sha256.as_deref().map(str::parse::<Digest>) {
+        problems.push(format!("{path}.checks.sha256"), error.to_string());
     }
     Some(Entry {
         name: name?,
@@ -211,18 +216,8 @@ fn refuse_twins(entries: &[Entry], problems: &mut Problems) {
 
 fn mode(given: Option<&str>, path: &str, problems: &mut Problems) -> Option<u32> {
     let Some(given) = given else { return Some(0o444) };
-    let digits = given.strip_prefix("0o").unwrap_or(given);
-    match u32::from_str_radix(digits, 8) {
-        Ok(mode) if mode <= 0o777 && mode & 0o022 == 0 => Some(mode),
-        Ok(_) => {
-            problems.push_hint(path, "lets others write, or is more than permissions", "from \"0400\" to \"0755\"");
-            None
-        }
-        Err(_) => {
-            problems.push_hint(path, "is no octal number", "write it in quotes, as in \"0440\"");
-            None
-        }
-    }
+    let fault = |fault: Fault| problems.push_hint(path, fault.message, fault.hint);
+    Mode::parse(given).map(Mode::bits).map_err(fault).ok()
 }
 
 /// A key that must be there, unless its absence is the consequence of a problem that has been told.

@@ -1,12 +1,12 @@
 //! Where files come from. Each kind of source is one file here behind [`Source`].
 
 pub mod file;
+pub mod http;
 pub mod inline;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
-pub mod http;
 
 use async_trait::async_trait;
 use bytes::Bytes;
