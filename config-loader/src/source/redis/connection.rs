@@ -3,17 +3,23 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisResult};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time;
 use tokio_rustls::TlsConnector;
 
 use super::{Settings, location, refusal};
 use crate::failure::Failure;
 use crate::source::file;
+
+/// A Redis without TLS takes the greeting for a command that is not complete, and waits for the rest of it. Whoever has
+/// written one `s` too many in the URL is to hear that, and not of a deadline.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -64,6 +70,9 @@ async fn connect(settings: &Settings, place: &str) -> Result<Box<dyn Stream>, Fa
     }
     let name = ServerName::try_from(address.host.clone()).map_err(|_| refusal::no_name(place))?;
     let connector = TlsConnector::from(Arc::new(settings.roots.client(true)));
-    let tls = connector.connect(name, tcp).await.map_err(|error| refusal::handshake(place, &error))?;
+    let Ok(tls) = time::timeout(HANDSHAKE_WITHIN, connector.connect(name, tcp)).await else {
+        return Err(refusal::silent(place));
+    };
+    let tls = tls.map_err(|error| refusal::handshake(place, &error))?;
     Ok(Box::new(tls))
 }

@@ -11,6 +11,8 @@ use chassis::exit::Code;
 use super::Settings;
 use crate::failure::{Failure, Retry};
 
+const NO_TLS: &str = "if it is not meant to speak TLS, write redis://";
+
 /// There is no connection.
 pub(super) fn unreachable(place: &str, error: &io::Error) -> Failure {
     Failure::unavailable(format!("{place}: cannot be connected to ({error})"))
@@ -25,12 +27,17 @@ pub(super) fn handshake(place: &str, error: &io::Error) -> Failure {
             Failure::denied(format!("{place}: its certificate is not to be trusted ({why})"))
                 .with_hint("name its authority with SSL_CERT_FILE, or the host as its certificate does")
         }
-        Some(rustls::Error::InvalidMessage(_)) => Failure::unavailable(format!("{place}: does not speak TLS"))
-            .with_retry(Retry::Never)
-            .with_hint("if it is not meant to, write redis://"),
-        Some(error) => Failure::unavailable(format!("{place}: TLS failed ({error})")),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            Failure::unavailable(format!("{place}: does not speak TLS")).with_retry(Retry::Never).with_hint(NO_TLS)
+        }
+        Some(error) => Failure::unavailable(format!("{place}: TLS failed ({error})")).with_hint(NO_TLS),
         None => unreachable(place, error),
     }
+}
+
+/// There is a connection, and no answer to the greeting of TLS.
+pub(super) fn silent(place: &str) -> Failure {
+    Failure::unavailable(format!("{place}: does not answer the greeting of TLS")).with_hint(NO_TLS)
 }
 
 /// TLS wants a name that certificates can have.
@@ -62,12 +69,9 @@ pub(super) fn told(place: &str, settings: &Settings, error: &RedisError) -> Fail
             Failure::new(Code::Config, format!("{place}: is on a replica, which may only be read"))
                 .with_hint("name the primary")
         }
-        (ErrorKind::Io, _) => {
-            let hint =
-                if settings.address.tls { "look at the log of Redis" } else { "if it speaks TLS, write rediss://" };
-            let why = chassis::causes::causes(error);
-            Failure::unavailable(format!("{place}: the connection was cut off ({why})")).with_hint(hint)
-        }
+        (ErrorKind::Io, _) => cut(place, settings, error),
+        // An answer that ends in the middle is told as one that cannot be parsed.
+        (ErrorKind::Parse, _) if error.to_string().contains("end of input") => cut(place, settings, error),
         (ErrorKind::Parse, _) => Failure::unavailable(format!("{place}: what answers is not Redis"))
             .with_retry(Retry::Never)
             .with_hint("correct host or port"),
@@ -88,4 +92,11 @@ fn denied(place: &str, settings: &Settings) -> Failure {
         }
     };
     Failure::denied(format!("{place}: {what}")).with_hint(hint)
+}
+
+fn cut(place: &str, settings: &Settings, error: &RedisError) -> Failure {
+    let hint = if settings.address.tls { "look at the log of Redis" } else { "if it speaks TLS, write rediss://" };
+    let io = error.kind() == ErrorKind::Io;
+    let why = if io { format!(" ({})", chassis::causes::causes(error)) } else { String::new() };
+    Failure::unavailable(format!("{place}: the connection was cut off{why}")).with_hint(hint)
 }
