@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+#[cfg(feature = "redis")]
 use chassis::secret::Secret;
 use tokio::task;
 
@@ -21,6 +22,7 @@ use super::{Content, Fetched, Limits, Source};
 use crate::failure::{Failure, Retry};
 
 /// A password is short.
+#[cfg(feature = "redis")]
 const MAX_SECRET: u64 = 64 << 10;
 
 /// Where to read.
@@ -60,6 +62,7 @@ impl Source for File {
 ///
 /// # Errors
 /// [`Failure`], when it cannot be read or is not text. It does not show the text.
+#[cfg(feature = "redis")]
 pub(crate) async fn secret(path: &Path) -> Result<Secret, Failure> {
     let path = path.to_owned();
     blocking(move || {

@@ -12,13 +12,14 @@ use config_loader::failure::{Failure, Retry};
 use config_loader::source::s3::{S3, Settings};
 use config_loader::source::{Content, Fetched, Limits, Source as _};
 use e2e::harness::free_port;
+use tokio::time::timeout;
 
-use crate::scripted::{Then, scripted};
-use crate::server::{Certificate, Server, given_up, program, say};
+use crate::scripted::{Then, scripted, scripted_over_tls};
+use crate::server::{Certificate, PATIENCE, Server, given_up, program, say};
 
 const LIMITS: Limits = Limits { file: 16, files: 1 };
 
-const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "hush-hush")];
 
 const ABSENT: &str = "there is no moto_server (pip install 'moto[server]')";
 
@@ -118,25 +119,41 @@ async fn a_web_identity_is_enough_over_tls_with_whom_is_trusted() {
     let token = dir.path().join("token");
     fs::write(&token, "header.payload.signature").unwrap();
     let url = format!("https://localhost:{}", address.port());
-    let environment = |sts: &str| {
-        Environment::from_pairs([
+    let object = |sts: &str| {
+        let environment = Environment::from_pairs([
             ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
             ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/reader"),
             ("AWS_ENDPOINT_URL_STS", sts),
             ("AWS_ENDPOINT_URL_S3", url.as_str()),
-        ])
-    };
-    let object = |sts: &str, roots| {
+        ]);
         let settings = Settings { endpoint: None, ..settings("s3://prompts/a", "") };
-        S3::new(settings, &environment(sts), &roots).unwrap()
+        S3::new(settings, &environment, &certificate.roots()).unwrap()
     };
+    let answer =
+        |status: &str, body: &str| format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let keys = "<AccessKeyId>a</AccessKeyId><SecretAccessKey>b</SecretAccessKey><SessionToken>c</SessionToken>";
+    let keys = format!("<Credentials>{keys}<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>");
+    let result = format!("<AssumeRoleWithWebIdentityResult>{keys}</AssumeRoleWithWebIdentityResult>");
+    let role = format!("<AssumeRoleWithWebIdentityResponse>{result}</AssumeRoleWithWebIdentityResponse>");
+    let (sts, heard) = scripted_over_tls(&certificate, answer("200 OK", &role));
     // Who we are is known then, and so it is the bucket that is missing.
-    let missing = refusal(&object(&url, certificate.roots())).await;
+    let missing = refusal(&object(&format!("https://localhost:{}", sts.port()))).await;
     assert!(missing.message.starts_with("s3://prompts/a: there is no such bucket"), "{missing}");
-    let plain = refusal(&object(&url.replace("https", "http"), certificate.roots())).await;
+    assert!(heard.join().unwrap().contains("WebIdentityToken=header.payload.signature"));
+
+    let no = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+    let (sts, _heard) = scripted_over_tls(&certificate, answer("403 Forbidden", no));
+    let untrusted = refusal(&object(&format!("https://localhost:{}", sts.port()))).await;
+    assert_eq!((untrusted.code, untrusted.retry), (Code::Denied, Retry::Never), "{untrusted}");
+    assert!(untrusted.message.ends_with("there are no credentials for it (status 403, AccessDenied)"), "{untrusted}");
+    assert!(!untrusted.to_string().contains("payload"), "{untrusted}");
+    let down = refusal(&object(&format!("https://localhost:{}", free_port().port()))).await;
+    assert_eq!((down.code, down.retry), (Code::Unavailable, Retry::Soon), "{down}");
+    // The token is sent to nobody in the clear.
+    let plain = refusal(&object("http://localhost:1")).await;
     assert!(plain.message.contains("its address is not https://"), "{plain}");
     fs::remove_file(&token).unwrap();
-    let gone = refusal(&object(&url, certificate.roots())).await;
+    let gone = refusal(&object(&url)).await;
     assert_eq!((gone.code, gone.retry), (Code::Denied, Retry::Never), "{gone}");
     assert!(gone.message.contains("there are no credentials for it"), "{gone}");
 
@@ -174,7 +191,7 @@ async fn what_stays_wrong_says_what_to_do() {
     let moved = "HTTP/1.1 301 Moved Permanently\r\nx-amz-bucket-region: eu-west-1\r\ncontent-length: 0\r\n\r\n";
     let expired = "HTTP/1.1 400 Bad Request\r\ncontent-length: 41\r\n\r\n<Error><Code>ExpiredToken</Code></Error> ";
     let denied = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
-    let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
+    let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>";
     let teapot = "HTTP/1.1 418 Teapot\r\ncontent-length: 0\r\n\r\n";
     for (answer, code, words) in [
         (moved, Code::Config, "another region (301); set the region to eu-west-1"),
@@ -198,7 +215,8 @@ async fn a_body_without_end_is_read_up_to_the_limit() {
     let failure = refusal(&source("s3://prompts/a", address)).await;
     assert_eq!(failure.code, Code::Data, "{failure}");
     // The rest is not waited for.
-    assert!(heard.join().unwrap().starts_with("GET /prompts/a"));
+    let heard = timeout(PATIENCE, tokio::task::spawn_blocking(|| heard.join().unwrap())).await.unwrap().unwrap();
+    assert!(heard.starts_with("GET /prompts/a"));
 }
 
 #[tokio::test]
@@ -252,7 +270,7 @@ fn what_cannot_be_asked_for_is_found_out_before() {
 #[test]
 fn no_secret_is_in_a_log() {
     let shown = format!("{:?}", source("s3://prompts/a", free_port()));
-    assert!(!shown.contains("secret"), "{shown}");
+    assert!(!shown.contains("hush-hush"), "{shown}");
 }
 
 #[tokio::test]

@@ -2,7 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+#[cfg(feature = "s3")]
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+
+#[cfg(feature = "s3")]
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+#[cfg(feature = "s3")]
+use crate::server::Certificate;
 
 /// What comes after the last answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +39,25 @@ pub(crate) fn scripted(answers: &[&str], then: Then) -> (SocketAddr, JoinHandle<
             let _ = stream.read_to_end(&mut heard);
         }
         String::from_utf8_lossy(&heard).into_owned()
+    });
+    (address, heard)
+}
+
+/// The same with one answer, over TLS.
+#[cfg(feature = "s3")]
+pub(crate) fn scripted_over_tls(certificate: &Certificate, answer: String) -> (SocketAddr, JoinHandle<String>) {
+    let (chain, key) = certificate.for_servers();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![chain], key).unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), tcp);
+        let mut buffer = [0; 16 << 10];
+        let read = stream.read(&mut buffer).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        stream.flush().unwrap();
+        String::from_utf8_lossy(&buffer[..read]).into_owned()
     });
     (address, heard)
 }

@@ -53,22 +53,22 @@ fn too_large(path: &Path, limit: u64) -> Failure {
 /// What it means that the operating system said no.
 pub(super) fn refused(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
-    match error.kind() {
+    match (error.kind(), error.raw_os_error()) {
         // A volume is mounted before a container starts: what is missing then does not appear later.
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+        (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => {
             Failure::unavailable(format!("{path}: there is no such file or directory"))
                 .with_retry(Retry::Never)
                 .with_hint("mount the ConfigMap or Secret there (and check its keys), or correct the path")
         }
-        io::ErrorKind::PermissionDenied => {
+        (io::ErrorKind::PermissionDenied, _) => {
             let user = rustix::process::geteuid().as_raw();
             Failure::denied(format!("{path}: may not be read by uid {user}, which this process runs as"))
                 .with_hint("set fsGroup or runAsUser in the pod's securityContext, or the volume's defaultMode")
         }
-        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+        (_, Some(number)) if number == Errno::LOOP.raw_os_error() => {
             Failure::data(format!("{path}: is a symlink that leads to itself")).with_hint("correct the symlink")
         }
-        io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => {
+        (io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput, _) => {
             Failure::new(Code::Config, format!("{path}: is no possible path ({error})")).with_hint("correct the path")
         }
         _ => Failure::unavailable(format!("{path}: cannot be read ({error})")).with_hint("look at the volume"),

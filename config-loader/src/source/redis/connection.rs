@@ -3,17 +3,23 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisResult};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time;
 use tokio_rustls::TlsConnector;
 
 use super::{Settings, location, refusal};
 use crate::failure::Failure;
 use crate::source::file;
+
+/// A Redis without TLS takes the greeting for a command that is not complete, and waits for the rest of it. Whoever has
+/// written one `s` too many in the URL is to hear that, and not of a deadline.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -38,17 +44,14 @@ impl Line {
 /// Connects, and says who we are.
 pub(super) async fn open(settings: &Settings, key: &str) -> Result<(MultiplexedConnection, Line), Failure> {
     let place = location(settings, key);
-    let mut info = RedisConnectionInfo::default().set_db(settings.address.database.into()).set_skip_set_lib_name();
+    let mut info = RedisConnectionInfo { db: settings.address.database.into(), ..RedisConnectionInfo::default() };
     if let Some(path) = &settings.password_file {
-        info = info.set_password(file::secret(path).await?.expose());
-        if let Some(username) = &settings.username {
-            info = info.set_username(username);
-        }
+        info.password = Some(file::secret(path).await?.expose().to_owned());
+        info.username.clone_from(&settings.username);
     }
     let stream = connect(settings, &place).await?;
-    // How long anything may take is the caller's decision.
-    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let opened = MultiplexedConnection::new_with_config(&info, stream, config).await;
+    // Without time-outs: how long anything may take is the caller's decision.
+    let opened = MultiplexedConnection::new_with_config(&info, stream, AsyncConnectionConfig::new()).await;
     let (connection, driver) = opened.map_err(|error| refusal::told(&place, settings, &error))?;
     Ok((connection, Line(Box::pin(driver))))
 }
@@ -64,6 +67,9 @@ async fn connect(settings: &Settings, place: &str) -> Result<Box<dyn Stream>, Fa
     }
     let name = ServerName::try_from(address.host.clone()).map_err(|_| refusal::no_name(place))?;
     let connector = TlsConnector::from(Arc::new(settings.roots.client(true)));
-    let tls = connector.connect(name, tcp).await.map_err(|error| refusal::handshake(place, &error))?;
+    let Ok(tls) = time::timeout(HANDSHAKE_WITHIN, connector.connect(name, tcp)).await else {
+        return Err(refusal::silent(place));
+    };
+    let tls = tls.map_err(|error| refusal::handshake(place, &error))?;
     Ok(Box::new(tls))
 }

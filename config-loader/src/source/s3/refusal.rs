@@ -1,7 +1,7 @@
 //! What it means that S3 cannot be had or says no.
 
 use std::error::Error;
-use std::iter;
+use std::{io, iter};
 
 use chassis::causes::causes;
 use chassis::exit::Code;
@@ -128,12 +128,9 @@ fn busy(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
-/// The first error of this type among the causes. Those of TLS are wrapped in IO errors, which hide them as a cause.
+/// The first error of this type among the causes.
 fn found<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    chain(error).find_map(|cause| {
-        let inner = || cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<E>();
-        cause.downcast_ref::<E>().or_else(inner)
-    })
+    chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// What it came from. The errors above it name the URL, and much else.
@@ -141,6 +138,10 @@ fn last(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
+/// The error and its causes. An IO error passes over what is in it, which for TLS is all that there is to know.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    iter::successors(Some(error), |&error| error.source())
+    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    })
 }
