@@ -1,7 +1,7 @@
 //! Files from an HTTP server, asked for once.
 //!
 //! Redirects are followed here and not by the client, since each step decides anew what may be sent and where to: see
-//! [`redirect`]. A client speaks to one server: whoever is redirected to another gets one that knows no secret.
+//! `redirect`. A client speaks to one server: whoever is redirected to another gets one that knows no secret.
 
 mod address;
 mod auth;
