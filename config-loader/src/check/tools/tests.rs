@@ -52,7 +52,7 @@ fn each_shape_gives_the_same_tool() {
     ];
     for shape in shapes {
         let (tools, warnings) = read(&shape.to_string()).unwrap();
-        assert_eq!(tools.tools, [expected.clone()], "{shape}");
+        assert_eq!(tools.tools, std::slice::from_ref(&expected), "{shape}");
         assert_eq!(warnings, [] as [&str; 0], "{shape}");
     }
 }
