@@ -1,9 +1,11 @@
 //! Guardrails: what an agent may do. The worker enforces them; here their file is read and its meaning is checked.
 
 use chassis::config::{Problems, parse_yaml};
+use chassis::excerpt::excerpt;
 use regex::{Regex, RegexBuilder};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::problems;
 use super::tools::Tools;
@@ -15,6 +17,7 @@ const PATTERN_SIZE: usize = 1 << 20;
 /// What an agent may do.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Guardrails")]
 pub struct File {
     /// The version of this schema: 1.
     #[serde(default)]
@@ -37,6 +40,7 @@ pub struct File {
 /// Which tools an agent may call. Entries are names, or beginnings of names with `*` at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = without_null)]
 pub struct ToolRules {
     /// The allowed ones; an empty list allows none. Default: all.
     #[serde(default)]
@@ -49,6 +53,7 @@ pub struct ToolRules {
 /// How much one task may cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = without_null)]
 pub struct Limits {
     /// Calls of the model.
     #[serde(default)]
@@ -80,6 +85,7 @@ pub struct TextRules {
 /// A pattern that is refused.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = without_null)]
 pub struct TextRule {
     /// What it is called in logs and metrics.
     #[serde(default)]
@@ -151,6 +157,10 @@ fn covers(entry: &str, tool: &str) -> bool {
 /// Every problem, each with its path.
 pub fn read(text: &str) -> Result<(Guardrails, Vec<String>), Failure> {
     let (file, mut found) = parse_yaml::<File>(text);
+    // Elsewhere a key without a value is as if it were not there. Here that would open what was meant to be closed.
+    if let Some(document) = parse_yaml::<Value>(text).0 {
+        refuse_nothing(&document, "", &mut found);
+    }
     let file = file.unwrap_or_default();
     match file.version {
         Some(1) => {}
@@ -165,6 +175,24 @@ pub fn read(text: &str) -> Result<(Guardrails, Vec<String>), Failure> {
     problems::refuse(&found)?;
     let guardrails = Guardrails { tools: file.tools, limits: file.limits, input, output };
     Ok((guardrails, problems::warnings(&found)))
+}
+
+fn refuse_nothing(value: &Value, place: &str, found: &mut Problems) {
+    match value {
+        Value::Null => {
+            found.push_hint(place, "has no value", "write one (for a list, [] means none), or remove the key")
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(i, value)| refuse_nothing(value, &format!("{place}[{i}]"), found));
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                let separator = if place.is_empty() { "" } else { "." };
+                refuse_nothing(value, &format!("{place}{separator}{}", excerpt(key)), found);
+            }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn check_entries(tools: &ToolRules, found: &mut Problems) {
@@ -252,6 +280,23 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 #[must_use]
 pub fn schema() -> String {
     chassis::config::schema::<File>()
+}
+
+/// A key without a value is refused here, and the schema should say so, too.
+fn without_null(schema: &mut Schema) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for property in properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        if property.get("default").is_some_and(Value::is_null) {
+            property.remove("default");
+        }
+        if let Some(Value::Array(types)) = property.get_mut("type") {
+            types.retain(|it| it != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                property.insert("type".to_owned(), only);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod tools;
 pub mod yaml;
 
 use bytes::Bytes;
+use chassis::exit::Code;
 use chassis::units::Size;
 
 use self::digest::Digest;
@@ -94,6 +95,7 @@ pub fn check(kind: Kind, rules: &Rules<'_>, bytes: Bytes, media_type: Option<&st
     rules.sha256.map_or(Ok(()), |pinned| fetched.check(pinned))?;
     rules.signature.map_or(Ok(()), |(key, signature)| key.check(&bytes, signature))?;
     if kind == Kind::Binary {
+        refuse_rules_of_text(rules)?;
         let nothing = (None, Vec::new(), Meaning::Other);
         return Ok(checked(bytes, fetched, fetched, nothing));
     }
@@ -120,6 +122,16 @@ fn checked(
     (tokens, warnings, meaning): (Option<u64>, Vec<String>, Meaning),
 ) -> Checked {
     Checked { bytes, sha256, fetched, tokens, warnings, meaning }
+}
+
+/// Refuses what only a text can fulfil.
+fn refuse_rules_of_text(rules: &Rules<'_>) -> Result<(), Failure> {
+    let text_only = [("template", rules.template.is_some()), ("checks.max_tokens", rules.max_tokens.is_some())];
+    match text_only.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Failure::new(Code::Config, format!("{name} is for text, and the type is binary"))
+            .with_hint(format!("give it the type text, or remove {name}"))),
+        None => Ok(()),
+    }
 }
 
 /// What a text of this kind says, and what is odd about it.

@@ -24,8 +24,8 @@ impl std::str::FromStr for Key {
 
     /// Reads the line that begins with `RW`, or the whole `minisign.pub`.
     fn from_str(text: &str) -> Result<Self, NotAKey> {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let line = lines.filter(|line| !line.starts_with("untrusted comment:")).last().ok_or(NotAKey)?;
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let line = lines.rfind(|line| !line.starts_with("untrusted comment:")).ok_or(NotAKey)?;
         let key = PublicKey::from_base64(line).map_err(|_| NotAKey)?;
         Ok(Self { key, id: id(line).ok_or(NotAKey)? })
     }

@@ -68,6 +68,7 @@ pub fn render(source: &str, context: &Context) -> Result<String, Failure> {
     rendered.map_err(|error| told(&error, source))
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "the rest is told alike, whatever it is, and more may come")]
 fn told(error: &Error, source: &str) -> Failure {
     let what = expression(error, source);
     let detail = error.detail().unwrap_or_default();

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use chassis::exit::Code;
 use proptest::prelude::*;
 
 use super::*;
@@ -46,11 +45,14 @@ fn each_kind_is_checked_as_what_it_is() {
         (Kind::Tools, "[]", "fine []"),
         (Kind::Guardrails, "version: 2", "version: is not known here (write version: 1)"),
         (Kind::Guardrails, "version: 1", "fine version: 1"),
-        (Kind::Ambassador, "providers: 1", "providers: expected a mapping, found integer `1`"),
+        (
+            Kind::Ambassador,
+            "providers: 1\nroutes: 2",
+            "providers: expected a mapping, found integer `1`; routes: expected a list, found integer `2`",
+        ),
     ];
     for (kind, text, expected) in table {
-        let told = told(kind, &rules, text);
-        assert!(told == expected || (kind == Kind::Ambassador && told.contains(expected)), "{kind:?} {text}: {told}");
+        assert_eq!(told(kind, &rules, text), expected, "{kind:?} {text}");
     }
 }
 
@@ -79,6 +81,19 @@ fn pins_and_signatures_are_over_what_was_fetched() {
     let rules = Rules { signature: Some((&key, b"")), ..Rules::default() };
     for kind in KINDS {
         assert!(told(kind, &rules, "test").starts_with("its signature is not in minisign's format"));
+    }
+}
+
+#[test]
+fn rules_of_text_are_not_for_binary_files() {
+    let context = context();
+    let table = [
+        (Rules { template: Some(&context), ..Rules::default() }, "template is for text, and the type is binary"),
+        (Rules { max_tokens: Some(1), ..Rules::default() }, "checks.max_tokens is for text, and the type is binary"),
+    ];
+    for (rules, expected) in table {
+        let failure = run(Kind::Binary, &rules, "x").unwrap_err();
+        assert_eq!((failure.code, failure.message.as_str()), (Code::Config, expected));
     }
 }
 

@@ -85,7 +85,7 @@ fn list<'v>(document: &'v Value, found: &mut Problems) -> Option<(String, &'v [V
                 return None;
             }
         },
-        _ => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             found.push_hint("", "there is no list of tools", hint);
             return None;
         }
@@ -100,9 +100,9 @@ fn all(path: &str, list: &[Value], found: &mut Problems) -> Tools {
     let place = |i: usize| format!("{path}[{i}]");
     let mut forms: Vec<(String, Form<'_>)> = Vec::new();
     for (i, entry) in list.iter().enumerate() {
-        match entry {
-            Value::Object(entry) => forms.extend(shape::form(entry, &place(i), found).map(|form| (place(i), form))),
-            _ => found.push(place(i), "is no tool: a mapping is due"),
+        match entry.as_object() {
+            Some(entry) => forms.extend(shape::form(entry, &place(i), found).map(|form| (place(i), form))),
+            None => found.push(place(i), "is no tool: a mapping is due"),
         }
     }
     shape::refuse_odd_ones(&forms, found);

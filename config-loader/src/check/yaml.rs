@@ -31,6 +31,13 @@ mod tests {
             ("- a\n- b: 1\n", "fine"),
             ("just words", "fine"),
             ("", "fine"),
+            ("1: a\ntrue: b\n", "fine"),
+            ("a: .nan\nb: .inf\n", "fine"),
+            ("a: !Ref b\nc: !!binary aGVsbG8=\nd: 2026-01-01\n", "fine"),
+            ("base: &b {x: 1}\nuse:\n  <<: *b\n  y: 2\n", "fine"),
+            ("a: 18446744073709551616\nb: -9223372036854775809\n", "fine"),
+            ("? [a, b]\n: c\n", "fine"),
+            ("{a: {b: 1, b: 2}}", "line 1, column 12: the key `b` is there twice"),
             ("a: 1\nb: 2\na: 3\n", "line 3, column 1: the key `a` is there twice"),
         ];
         for (text, expected) in table {

@@ -39,6 +39,14 @@ fn no_list_allows_everything_and_an_empty_one_nothing() {
 }
 
 #[test]
+fn a_list_whose_entries_are_commented_out_does_not_allow_everything() {
+    assert_eq!(
+        told("version: 1\ntools:\n  allow:\n  # - search\n"),
+        "tools.allow: has no value (write one (for a list, [] means none), or remove the key)"
+    );
+}
+
+#[test]
 fn every_problem_is_told() {
     let table = [
         (GOOD, "fine [\"tools.allow[2]: is denied as well, which is what counts (remove it here or there)\"]"),
@@ -101,8 +109,13 @@ fn what_matches_no_tool_is_told() {
 }
 
 #[test]
+fn the_schema_is_what_people_complete_with() {
+    insta::assert_snapshot!("schema", schema());
+}
+
+#[test]
 fn the_schema_agrees_with_the_reader() {
-    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let schema: Value = serde_json::from_str(&schema()).unwrap();
     let validator = jsonschema::options().offline().build(&schema).unwrap();
     let table = [
         (r#"{"version": 1, "tools": {"allow": ["a"]}, "limits": {"dollars": 0.5}}"#, true),
@@ -113,6 +126,9 @@ fn the_schema_agrees_with_the_reader() {
         (r#"{"version": 1, "limits": {"steps": 0}}"#, false),
         (r#"{"version": 1, "input": {"deny": [{"name": "n"}]}}"#, false),
         (r#"{"version": 1, "extra": 1}"#, false),
+        (r#"{"version": 1, "tools": {"allow": null}}"#, false),
+        (r#"{"version": 1, "tools": null}"#, false),
+        (r#"{"version": 1, "limits": {"steps": null}}"#, false),
     ];
     for (text, expected) in table {
         assert_eq!(validator.is_valid(&serde_json::from_str(text).unwrap()), expected, "{text}");

@@ -97,12 +97,11 @@ fn refuse_remote(value: &Value, place: &str, found: &mut Problems) {
             let names = NAMES.iter().any(|name| place.ends_with(name));
             for (key, value) in map {
                 let at = format!("{place}.{}", excerpt(key));
-                match value {
-                    Value::String(target) if REFERENCES.contains(&key.as_str()) && !target.starts_with('#') => {
-                        found.push_hint(at, "refers to something outside of the schema", "copy it into $defs");
-                    }
-                    _ if DATA.contains(&key.as_str()) && !names => {}
-                    value => refuse_remote(value, &at, found),
+                let target = value.as_str().filter(|_| REFERENCES.contains(&key.as_str()));
+                if target.is_some_and(|target| !target.starts_with('#')) {
+                    found.push_hint(at, "refers to something outside of the schema", "copy it into $defs");
+                } else if names || !DATA.contains(&key.as_str()) {
+                    refuse_remote(value, &at, found);
                 }
             }
         }
@@ -124,6 +123,7 @@ fn segments<'s>(place: &str, segments: impl IntoIterator<Item = LocationSegment<
 }
 
 /// What a complaint means, without the value that it is about.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the rest is told in the words of the crate")]
 fn words(error: &ValidationError<'_>) -> (String, Option<&'static str>) {
     let at = error.instance_path().as_str();
     let types = "the types are array, boolean, integer, null, number, object and string";

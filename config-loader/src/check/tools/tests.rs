@@ -52,7 +52,7 @@ fn each_shape_gives_the_same_tool() {
     ];
     for shape in shapes {
         let (tools, warnings) = read(&shape.to_string()).unwrap();
-        assert_eq!(tools.tools, [expected.clone()], "{shape}");
+        assert_eq!(tools.tools, std::slice::from_ref(&expected), "{shape}");
         assert_eq!(warnings, [] as [&str; 0], "{shape}");
     }
 }
@@ -218,6 +218,21 @@ fn every_schema_is_one() {
     ];
     for (schema, expected) in table {
         assert_eq!(told_of_schema(&schema), expected, "{schema}");
+    }
+    let recursive = json!({"type": "object", "properties": {"x": {"$ref": "#"}, "y": {"$ref": "#/properties/y"}}});
+    assert_eq!(told_of_schema(&recursive), "fine");
+    for odd in [
+        json!({"type": "object", "$id": 5}),
+        json!({"type": "object", "$ref": 5}),
+        json!({"type": "object", "$anchor": "1 2"}),
+        json!({"type": "object", "patternProperties": {"(": {}}}),
+        json!({"type": "object", "properties": {"x": {"pattern": "(x{1000}){1000}{1000}"}}}),
+        json!({"type": "object", "properties": {"x": true, "y": 5}}),
+        json!({"type": "object", "properties": {"x": {"enum": "a"}}}),
+        json!({"type": "object", "properties": {"x": {"type": ["string", "nul"]}}}),
+    ] {
+        let told = told_of_schema(&odd);
+        assert!(told.starts_with(at) && !told.contains("fine"), "{odd}: {told}");
     }
     let nowhere = told_of_schema(&json!({"type": "object", "properties": {"x": {"$ref": "#/$defs/y"}}}));
     assert!(nowhere.contains("has a reference that leads nowhere"), "{nowhere}");
