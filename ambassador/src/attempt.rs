@@ -106,7 +106,7 @@ impl Failed {
     }
 
     fn broken(upstream: &Upstream, what: &str) -> Self {
-        Self { kind: failover::Failure::Broken, failure: Failure::unreachable(&upstream.name, what) }
+        Self { kind: failover::Failure::Broken, failure: Failure::broken(&upstream.name, what) }
     }
 }
 

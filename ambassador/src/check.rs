@@ -1,8 +1,11 @@
 //! What a valid configuration means, for people.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::{Display, Write},
+    time::Duration,
+};
 
-use ambassador_config::Settings;
+use ambassador_config::{Limits, Listen, Settings};
 use ambassador_core::{
     catalog::{self, Price},
     route::Target,
@@ -26,8 +29,7 @@ pub(crate) fn describe(settings: &Settings, warnings: &[Problem], from_file: boo
         let kind = upstream.provider.kind();
         let keys = match upstream.keys.len() {
             0 => "no key".to_owned(),
-            1 => "1 key".to_owned(),
-            several => format!("{several} keys"),
+            several => counted(several, "key"),
         };
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "  {}: {kind} at {}, {keys}", upstream.name, upstream.base_url);
@@ -63,16 +65,7 @@ pub(crate) fn describe(settings: &Settings, warnings: &[Problem], from_file: boo
             }
         }
     }
-    let limits = &settings.limits;
-    let _ = writeln!(
-        text,
-        "\nlimits: bodies of {}, answers of {}, {} requests at once, {} attempts a request, headers within {}",
-        size(limits.max_body),
-        size(limits.max_answer),
-        limits.max_in_flight,
-        limits.attempts,
-        span(limits.header_timeout),
-    );
+    let _ = writeln!(text, "\n{}", limits(&settings.limits));
     if !settings.prices.is_empty() {
         text.push_str("\nprices, in dollars for a million tokens\n");
         for (model, price) in &settings.prices {
@@ -80,8 +73,10 @@ pub(crate) fn describe(settings: &Settings, warnings: &[Problem], from_file: boo
             let _ = writeln!(text, "  {model}: {}{}", dollars(*price), instead.unwrap_or_default());
         }
     }
-    let _ =
-        write!(text, "\nlistens on {} (agent) and {} (probes, metrics)", settings.listen.data, settings.listen.admin);
+    let Listen { data, admin, drain } = &settings.listen;
+    let drain = span(*drain);
+    let _ = write!(text, "\nlistens on {data} (agent) and {admin} (probes, metrics)");
+    let _ = write!(text, "\nends within {drain} of SIGTERM: that long may requests in flight take");
     if !warnings.is_empty() {
         text.push_str("\n\nwarnings");
         for warning in warnings {
@@ -89,6 +84,27 @@ pub(crate) fn describe(settings: &Settings, warnings: &[Problem], from_file: boo
         }
     }
     text
+}
+
+fn limits(limits: &Limits) -> String {
+    let wait = if limits.queue_timeout.is_zero() {
+        "further ones are refused".to_owned()
+    } else {
+        format!("further ones wait up to {}", span(limits.queue_timeout))
+    };
+    format!(
+        "limits: bodies of {}, answers of {}, {} at once ({wait}), {} a request, headers within {}",
+        size(limits.max_body),
+        size(limits.max_answer),
+        counted(limits.max_in_flight, "request"),
+        counted(limits.attempts, "attempt"),
+        span(limits.header_timeout),
+    )
+}
+
+/// `1 key`, `2 keys`.
+fn counted(count: impl Display + PartialEq + From<u8>, what: &str) -> String {
+    if count == 1.into() { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// The targets of a tier, each with its share of the load where there are several.
@@ -134,4 +150,18 @@ fn size(bytes: usize) -> Size {
 
 fn dollars(price: Price) -> String {
     format!("input {}, cached {}, output {}", price.input, price.cached, price.output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_told_with_what_happens_beyond_them() {
+        let told = limits(&Limits::default());
+        assert!(told.contains(" 4096 requests at once (further ones wait up to 30s), 4 attempts a request,"), "{told}");
+        let one = Limits { max_in_flight: 1, attempts: 1, queue_timeout: Duration::ZERO, ..Limits::default() };
+        let told = limits(&one);
+        assert!(told.contains(" 1 request at once (further ones are refused), 1 attempt a request,"), "{told}");
+    }
 }

@@ -40,11 +40,18 @@ impl Failure {
         Self { status, problem: Problem::from_refusal(status.as_u16(), refusal), retry_after }
     }
 
-    /// A provider that could not be reached, or that broke off.
+    /// A provider that could not be reached.
     #[must_use]
     pub fn unreachable(provider: &str, what: &str) -> Self {
         let message = format!("The provider '{provider}' could not be reached: {what}.");
         Self::new(StatusCode::BAD_GATEWAY, "upstream_error", message).with_code("upstream_unreachable")
+    }
+
+    /// A provider that was reached, and that broke off before any of its answer could be passed on.
+    #[must_use]
+    pub fn broken(provider: &str, what: &str) -> Self {
+        let message = format!("The provider '{provider}' broke off before its answer was there: {what}.");
+        Self::new(StatusCode::BAD_GATEWAY, "upstream_error", message).with_code("upstream_broken")
     }
 
     /// A provider whose answer was none.

@@ -103,12 +103,15 @@ async fn what_is_no_request_is_a_400_that_names_the_field() {
         (r#"{"model":"m","messages":"Hi"}"#, Some("messages")),
         (r#"{"model":"m","messages":["Hi"]}"#, Some("messages[0]")),
         (r#"{"model":"m","messages":[{}],"stream":"yes"}"#, Some("stream")),
+        (r#"{"model":"m","messages":[{}],"stream":true,"stream_options":7}"#, Some("stream_options")),
         (r#"{"model":"m","messages":[{}],"stream":true,"stream_options":[1]}"#, Some("stream_options")),
     ] {
         let answer = ambassador.chat(body).await;
         let error = answer.error();
         assert_eq!((answer.status, error["param"].as_str()), (400, param), "{body}: {answer:?}");
         assert_eq!(error["type"], "invalid_request_error", "{body}");
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.contains("struct") && (param.is_none() || !message.contains("line ")), "{body}: {answer:?}");
         assert_eq!(answer.header("x-ambassador-attempts"), Some("0"), "{body}");
     }
     assert_eq!(upstream.connections(), 0);

@@ -16,6 +16,7 @@ use crate::{
     address::base_url,
     parts::{check_keys, is_name, key_file, key_list, routed, variable},
     settings::{Limits, Listen, Settings, Upstream},
+    variables::VENDORS,
 };
 
 /// The settings of an environment that names no file but these providers. `None` where there is a problem.
@@ -29,31 +30,37 @@ pub(crate) fn settings(names: &[String], environment: &Environment, problems: &m
             upstreams.push(upstream);
         }
     }
+    if problems.iter().any(|problem| problem.path == "PRIMARY_PROVIDER") {
+        check_unnamed(names, environment, problems);
+    }
     let listen = Listen::from(environment, problems);
     let router = Router::new(routed_upstreams, Rules::Families, Timeouts::default());
     let settings = Settings { listen, upstreams, router, limits: Limits::default(), prices: Default::default() };
     problems.is_empty().then_some(settings)
 }
 
-/// The providers by name: the primary, then the fallbacks.
+/// The providers by name: the primary, then the fallbacks. Without a primary, the fallbacks are still looked at.
 pub(crate) fn names(environment: &Environment, problems: &mut Problems) -> Vec<String> {
-    let Some(primary) = environment.get("PRIMARY_PROVIDER") else {
-        problems.push_hint(
+    let listed = |source: &'static str| {
+        let list = environment.get(source).unwrap_or_default().split(',').map(str::trim);
+        list.filter(|name| !name.is_empty()).map(move |name| (source, name))
+    };
+    match listed("PRIMARY_PROVIDER").count() {
+        0 => problems.push_hint(
             "PRIMARY_PROVIDER",
             "is not set",
             format!("set PRIMARY_PROVIDER=anthropic and ANTHROPIC_API_KEY, say, or name a file in {FILE_VARIABLE}"),
-        );
-        return Vec::new();
-    };
-    let fallbacks = environment.get("FALLBACK_PROVIDER").unwrap_or_default();
+        ),
+        1 => {}
+        several => problems.push_hint(
+            "PRIMARY_PROVIDER",
+            format!("names {several} providers, and only one can be asked first"),
+            "leave the first one there; the others belong into FALLBACK_PROVIDER",
+        ),
+    }
     let mut names: Vec<String> = Vec::new();
-    let all = std::iter::once(("PRIMARY_PROVIDER", primary))
-        .chain(fallbacks.split(',').map(|name| ("FALLBACK_PROVIDER", name)));
-    for (source, name) in all {
-        let name = name.trim().to_ascii_lowercase();
-        if name.is_empty() {
-            continue;
-        }
+    for (source, name) in listed("PRIMARY_PROVIDER").chain(listed("FALLBACK_PROVIDER")) {
+        let name = name.to_ascii_lowercase();
         if !is_name(&name) {
             let name = excerpt(&name);
             problems.push(source, format!("`{name}` is no provider's name: letters, digits, `-` and `_` make one"));
@@ -91,6 +98,22 @@ fn upstream(name: &str, environment: &Environment, problems: &mut Problems) -> O
     Some(Upstream { name: name.to_owned(), provider: kind, base_url: address?, keys, stream_usage: true })
 }
 
+/// Where it is not known who is asked first, it may be meant to be a vendor that is named nowhere yet: what is set of it
+/// is looked at, and nothing is missed.
+fn check_unnamed(names: &[String], environment: &Environment, problems: &mut Problems) {
+    for name in VENDORS.into_iter().filter(|vendor| !names.iter().any(|name| name == vendor)) {
+        let Some(kind) = provider::by_kind(name) else { continue };
+        let place = variable(name, "BASE_URL");
+        if let Some(url) = environment.get(&place) {
+            base_url(kind, url, &place, environment, problems);
+        }
+        let any_key = ["API_KEY", "API_KEY_FILE"].iter().any(|what| environment.get(&variable(name, what)).is_some());
+        if any_key {
+            keys(name, kind, environment, problems);
+        }
+    }
+}
+
 fn keys(name: &str, kind: &dyn Provider, environment: &Environment, problems: &mut Problems) -> Vec<Secret> {
     let (key_variable, file_variable) = (variable(name, "API_KEY"), variable(name, "API_KEY_FILE"));
     let mut keys = environment.get(&key_variable).map(key_list).unwrap_or_default();
@@ -106,6 +129,6 @@ fn keys(name: &str, kind: &dyn Provider, environment: &Environment, problems: &m
             format!("set {key_variable}, or {file_variable} to a file or a directory of files with keys"),
         );
     }
-    check_keys(kind, &keys, &key_variable, problems);
+    check_keys(&keys, &key_variable, problems);
     keys
 }

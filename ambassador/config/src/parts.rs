@@ -1,6 +1,6 @@
 //! What a provider is made of, wherever it is configured.
 
-use ambassador_core::{provider, route};
+use ambassador_core::route;
 use std::path::Path;
 
 use chassis::{
@@ -25,15 +25,18 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
 }
 
-/// A key that no header can carry (a line break in the middle, say) would fail every request; it is found here.
-pub(crate) fn check_keys(kind: &dyn provider::Provider, keys: &[Secret], place: &str, problems: &mut Problems) {
-    for key in keys {
-        if kind.headers(Some(key.expose())).is_err() {
-            problems.push(
-                place,
-                format!("the key with fingerprint {} has characters that no header can carry", key.fingerprint()),
-            );
-        }
+/// A key with a space or a line break in the middle is no key, wherever it comes from; it is found here, before every
+/// request fails of it.
+pub(crate) fn check_keys(keys: &[Secret], place: &str, problems: &mut Problems) {
+    for key in keys.iter().filter(|key| !key.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
+        problems.push_hint(
+            place,
+            format!(
+                "the key with fingerprint {} has a space, a control or a non-ASCII character within it",
+                key.fingerprint()
+            ),
+            "separate several keys by commas",
+        );
     }
 }
 

@@ -19,12 +19,16 @@ use crate::{
     parts::{check_keys, is_name, key_file, key_list, required, routed, variable},
     routing::{own_timeouts, routes},
     settings::{Limits, Listen, Settings, Upstream},
-    variables::NAMES,
+    variables::{NAMES, beside},
 };
 
 /// The least that a file says.
 const LEAST: &str = "providers: { openai: { kind: openai, keys: [ { env: OPENAI_API_KEY } ] } } and routes: [ { model: \"*\", \
                      targets: [ { provider: openai } ] } ]";
+
+/// What is wrong with a provider's variable that is set although there is a file.
+const TWO_SOURCES: &str =
+    "is set beside AMBASSADOR_CONFIG: the providers are configured by the file or by variables, not both";
 
 /// The settings of a file. `None` where a problem leaves nothing to build on; every problem is in `problems`.
 pub(crate) fn settings(file: &file::File, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
@@ -73,13 +77,19 @@ fn refuse_two_sources(file: &file::File, environment: &Environment, problems: &m
         file.providers.keys().flat_map(|name| ["BASE_URL", "MODEL", "API_KEY_FILE"].map(|what| variable(name, what)));
     let names = NAMES.map(str::to_owned).into_iter().chain(of_providers);
     for name in names.filter(|name| environment.get(name).is_some()) {
-        problems.push_hint(
-            &name,
-            format!(
-                "is set beside {FILE_VARIABLE}: the providers are configured by the file or by variables, not both"
-            ),
-            format!("unset {name}, or unset {FILE_VARIABLE}"),
-        );
+        problems.push_hint(&name, TWO_SOURCES, format!("unset {name}, or unset {FILE_VARIABLE}"));
+    }
+    if problems.pruned_within("providers") {
+        // A key that could not be read may well have named the variable.
+        return;
+    }
+    let named = beside(Some(file));
+    for provider in file.providers.keys() {
+        let name = variable(provider, "API_KEY");
+        if environment.get(&name).is_some() && !named.contains(&name) {
+            let hint = format!("name it in the file, as keys: [ {{ env: {name} }} ], or unset {name}");
+            problems.push_hint(&name, TWO_SOURCES, hint);
+        }
     }
 }
 
@@ -126,7 +136,7 @@ fn upstream(
             format!("write, for instance, keys: [ {{ env: {} }} ]", variable(&excerpt(name), "API_KEY")),
         );
     }
-    check_keys(kind, &keys, &format!("{path}.keys"), problems);
+    check_keys(&keys, &format!("{path}.keys"), problems);
     let stream_usage = provider.stream_usage.unwrap_or(true);
     // A provider with a problem still stands for its name, so that routes to it are not called unknown as well.
     let base_url = base_url.unwrap_or_default();

@@ -17,6 +17,9 @@ const OWN: [&str; 4] = [FILE_VARIABLE, "AMBASSADOR_LISTEN", "AMBASSADOR_ADMIN_LI
 /// The variables that name the providers.
 pub(crate) const NAMES: [&str; 2] = ["PRIMARY_PROVIDER", "FALLBACK_PROVIDER"];
 
+/// The providers that are known by name.
+pub(crate) const VENDORS: [&str; 2] = ["openai", "anthropic"];
+
 /// The names that are read beside `file`: those that it says to hold keys.
 pub(crate) fn beside(file: Option<&File>) -> Vec<String> {
     let keys = file.into_iter().flat_map(|file| file.providers.values()).flat_map(|provider| &provider.keys);
@@ -25,7 +28,7 @@ pub(crate) fn beside(file: Option<&File>) -> Vec<String> {
 
 /// The names that are read where there is no file: of these providers, or of the vendors where none is named.
 pub(crate) fn alone(providers: &[String]) -> Vec<String> {
-    let vendors = ["openai", "anthropic"].map(str::to_owned);
+    let vendors = VENDORS.map(str::to_owned);
     let providers = if providers.is_empty() { vendors.as_slice() } else { providers };
     let of_providers = providers.iter().flat_map(|name| OF_PROVIDER.map(|what| variable(name, what)));
     NAMES.map(str::to_owned).into_iter().chain(of_providers).collect()

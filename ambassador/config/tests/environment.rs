@@ -136,6 +136,41 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
+fn without_a_primary_the_rest_is_looked_at_all_the_same() {
+    let told = |pairs: &[(&str, &str)]| -> Vec<String> {
+        let told = told(load(&Environment::from_pairs(pairs.iter().copied())));
+        told.iter().map(|problem| problem.split(": ").next().unwrap().to_owned()).collect()
+    };
+    let rest = [("FALLBACK_PROVIDER", "foo"), ("OPENAI_BASE_URL", "localhost"), ("AMBASSADOR_LISTEN", "zz")];
+    assert_eq!(told(&rest), ["PRIMARY_PROVIDER", "FOO_BASE_URL", "OPENAI_BASE_URL", "AMBASSADOR_LISTEN"]);
+    for nobody in [" ", ","] {
+        assert_eq!(told(&[("PRIMARY_PROVIDER", nobody)]), ["PRIMARY_PROVIDER"]);
+    }
+    assert_eq!(
+        told(&[("OPENAI_API_KEY", CANARY), ("ANTHROPIC_API_KEY", "a b")]),
+        ["PRIMARY_PROVIDER", "ANTHROPIC_API_KEY"]
+    );
+    let good = [("PRIMARY_PROVIDER", "e"), ("E_BASE_URL", "http://e/v1"), ("OPENAI_BASE_URL", "localhost")];
+    assert_eq!(told(&good), [] as [&str; 0], "a vendor that is not asked is nobody's business");
+}
+
+#[test]
+fn a_list_for_a_primary_is_told_where_the_others_belong() {
+    let told = told(variables([
+        ("PRIMARY_PROVIDER", "anthropic, openai"),
+        ("FALLBACK_PROVIDER", "openai,foo"),
+        ("ANTHROPIC_API_KEY", CANARY),
+    ]));
+    assert_eq!(
+        told[0],
+        "PRIMARY_PROVIDER: names 2 providers, and only one can be asked first (leave the first one there; the others \
+         belong into FALLBACK_PROVIDER)"
+    );
+    let places: Vec<&str> = told.iter().map(|problem| problem.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["PRIMARY_PROVIDER", "FALLBACK_PROVIDER", "OPENAI_API_KEY", "FOO_BASE_URL"]);
+}
+
+#[test]
 fn two_providers_do_not_read_the_same_variables() {
     let told = told(variables([
         ("PRIMARY_PROVIDER", "my-vllm"),
@@ -197,6 +232,33 @@ fn a_file_and_variables_of_providers_do_not_go_together() {
         assert!(told[0].ends_with(&format!("(unset {name}, or unset AMBASSADOR_CONFIG)")), "{told:?}");
     }
     assert_eq!(told(with(&[("PRIMARY_PROVIDER", "openai"), ("FALLBACK_PROVIDER", "vllm")])).len(), 2);
+}
+
+#[test]
+fn a_key_that_the_file_does_not_name_would_be_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ambassador.yaml");
+    let with = |keys: &str, pairs: &[(&str, &str)]| {
+        let route = "routes: [ { model: '*', targets: [ { provider: openai } ] } ]";
+        let other = "other: { kind: openai-compatible, base_url: http://other/v1, keys: [ { env: VLLM_API_KEY } ] }";
+        let text = format!(
+            "providers:\n  openai: {{ kind: openai, keys: [ {keys} ] }}\n  {other}\n  \
+             vllm: {{ kind: openai-compatible, base_url: http://vllm/v1 }}\n{route}\n"
+        );
+        fs::write(&path, text).unwrap();
+        let given = [("AMBASSADOR_CONFIG", path.to_str().unwrap()), ("MINE", CANARY), ("VLLM_API_KEY", CANARY)];
+        told(load(&Environment::from_pairs(given.iter().chain(pairs).copied())))
+    };
+    assert_eq!(with("{ env: MINE }", &[]), [] as [&str; 0], "another provider's key may be named like this");
+    assert_eq!(
+        with("{ env: MINE }", &[("OPENAI_API_KEY", CANARY)]),
+        ["OPENAI_API_KEY: is set beside AMBASSADOR_CONFIG: the providers are configured by the file or by variables, \
+             not both (name it in the file, as keys: [ { env: OPENAI_API_KEY } ], or unset OPENAI_API_KEY)"]
+    );
+    assert_eq!(with("{ env: MINE }, { env: OPENAI_API_KEY }", &[("OPENAI_API_KEY", CANARY)]), [] as [&str; 0]);
+    assert_eq!(with("{ env: MINE }", &[("ANTHROPIC_API_KEY", CANARY)]), [] as [&str; 0], "no provider of the file");
+    let mistyped = with("{ evn: OPENAI_API_KEY }", &[("OPENAI_API_KEY", CANARY)]);
+    assert!(mistyped.iter().all(|problem| problem.starts_with("providers.openai.keys[0]")), "{mistyped:?}");
 }
 
 #[test]

@@ -88,12 +88,12 @@ impl Fault {
     pub(crate) fn told(self) -> (u16, Option<&'static str>) {
         match self {
             Self::Closed | Self::Reset | Self::CutHead | Self::NotHttp | Self::TooShort | Self::CutBody => {
-                (502, Some("upstream_unreachable"))
+                (502, Some("upstream_broken"))
             }
             Self::ResetBody | Self::CutStream | Self::ResetStream | Self::HalfAnEvent | Self::CleanEnd => {
-                (502, Some("upstream_unreachable"))
+                (502, Some("upstream_broken"))
             }
-            Self::BadChunk => (502, Some("upstream_unreachable")),
+            Self::BadChunk => (502, Some("upstream_broken")),
             Self::Silent | Self::SilentStream => (504, Some("upstream_timeout")),
             Self::Unavailable => (503, Some("busy")),
             Self::Html | Self::Truncated | Self::NoJson => (502, Some("upstream_malformed")),

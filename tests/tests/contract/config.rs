@@ -81,7 +81,8 @@ prices: { gpt-4o: { input: 1, output: 2.5 }, llama: { input: 0.6, cached: 0, out
          headers 1m, first_content 20s, total for one attempt 45s\n",
         "  plain -> openai/(the model asked for)\n    time-outs: connect 2s\n    time-outs of openai/(the model asked \
          for): the defaults\n",
-        "\nlimits: bodies of 1MiB, answers of 64MiB, 4096 requests at once, 2 attempts a request, headers within 2m\n",
+        "\nlimits: bodies of 1MiB, answers of 64MiB, 4096 requests at once (further ones wait up to 30s), 2 attempts a \
+         request, headers within 2m\n",
         "\nprices, in dollars for a million tokens\n  gpt-4o: input 1, cached 1, output 2.5 (instead of input 2.5, cached \
          1.25, output 10)\n  llama: input 0.6, cached 0, output 0.8\n",
     ] {

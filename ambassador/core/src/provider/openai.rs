@@ -67,7 +67,11 @@ impl Provider for OpenAi {
             return no_such_path();
         }
         // OpenAI nests it in `error`; FastAPI-based engines say `detail`; old vLLM puts it at the top.
-        refusal(body.get("error").or_else(|| body.get("detail")).unwrap_or(&body))
+        let told = |name: &str| body.get(name).filter(|told| !told.is_null());
+        if let Some(faults) = told("detail").and_then(Value::as_array) {
+            return Refusal { message: faults_of(faults), kind: None, code: None, param: None };
+        }
+        refusal(told("error").or_else(|| told("detail")).unwrap_or(&body))
     }
 }
 
@@ -90,6 +94,30 @@ fn name_the_limit_anew(request: &Envelope<'_>, model: &str, edits: &mut Vec<Edit
 /// Whether a 404 is the framework's (FastAPI has this one) and not the API's: the path is wrong, not the model.
 fn is_of_no_path(body: &Value) -> bool {
     body.get("detail").is_some_and(|detail| detail == "Not Found")
+}
+
+/// More of FastAPI's faults than these are most often one fault, seen from each type that a field may have.
+const MAX_FAULTS: usize = 5;
+
+/// The faults that FastAPI finds in a request, as `body.messages.0.role: Field required`. It repeats what it found there
+/// in `input`, too; that is the caller's own, and long.
+fn faults_of(faults: &[Value]) -> String {
+    let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), str::to_owned);
+    let mut told: Vec<String> = faults
+        .iter()
+        .filter_map(|fault| {
+            let message = fault.as_str().or_else(|| fault.get("msg")?.as_str())?;
+            let place: Vec<String> =
+                fault.get("loc").and_then(Value::as_array).into_iter().flatten().map(step).collect();
+            Some(if place.is_empty() { message.to_owned() } else { format!("{}: {message}", place.join(".")) })
+        })
+        .collect();
+    let more = told.len().saturating_sub(MAX_FAULTS);
+    told.truncate(MAX_FAULTS);
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    told.join("; ")
 }
 
 fn no_such_path() -> Refusal {
@@ -209,6 +237,20 @@ mod tests {
         assert_eq!(said(r#"{"error":"plain"}"#).message, "plain");
         assert_eq!(said(r#"{"object":"error","message":"old","code":40001}"#).message, "old");
         assert_eq!(said("<html>").message, "");
+    }
+
+    #[test]
+    fn what_fastapi_says_is_told() {
+        let said = |body: &str| OPENAI_COMPATIBLE.refusal(422, body.as_bytes()).message;
+        assert_eq!(said(r#"{"detail":"text"}"#), "text");
+        assert_eq!(said(r#"{"detail":[{"loc":["body","x"],"msg":"bad","input":"CANARY"}]}"#), "body.x: bad");
+        let nested =
+            r#"{"detail":[{"loc":["body","messages",0,"role"],"msg":"Field required"},{"msg":"bad"},"worse",7]}"#;
+        assert_eq!(said(nested), "body.messages.0.role: Field required; bad; worse");
+        let many = format!(r#"{{"detail":[{}]}}"#, [r#"{"loc":["body"],"msg":"m"}"#; 9].join(","));
+        assert_eq!(said(&many), format!("{}and 4 more", "body: m; ".repeat(5)));
+        assert_eq!(said(r#"{"error":null,"detail":"text"}"#), "text");
+        assert_eq!(said(r#"{"detail":[]}"#), "");
     }
 
     #[test]

@@ -4,13 +4,17 @@ use std::{borrow::Cow, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     chat::{Effort, Format, Message, Part, Request, Tool, ToolCall, ToolChoice},
     provider::Operation,
-    wire::{envelope::Envelope, openai as wire, reason::reason},
+    wire::{
+        envelope::Envelope,
+        openai as wire,
+        reason::{reason, words_of_part},
+    },
 };
 
 /// Why a request is the caller's mistake.
@@ -134,8 +138,9 @@ fn text(json: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(json).ok().map(|Text(text)| text)
 }
 
-fn read<T: DeserializeOwned>(json: &str, param: &str) -> Result<T, Invalid> {
-    serde_json::from_str(json).map_err(|error| Invalid::new(param, format!("Invalid '{param}': {}.", reason(&error))))
+fn read<'a, T: Deserialize<'a>>(json: &'a str, param: &str) -> Result<T, Invalid> {
+    serde_json::from_str(json)
+        .map_err(|error| Invalid::new(param, format!("Invalid '{param}': {}.", words_of_part(&error))))
 }
 
 /// Reads the whole of a chat request, for a provider with an API of its own.
@@ -188,8 +193,7 @@ impl OneOrMany {
 }
 
 fn messages(json: &str) -> Result<Vec<Message>, Invalid> {
-    let messages: Vec<&RawValue> = serde_json::from_str(json)
-        .map_err(|error| Invalid::new("messages", format!("Invalid 'messages': {}.", reason(&error))))?;
+    let messages: Vec<&RawValue> = read(json, "messages")?;
     messages.into_iter().enumerate().map(|(i, json)| message(json.get(), &format!("messages[{i}]"))).collect()
 }
 
@@ -259,24 +263,25 @@ fn image(url: String, path: &str) -> Result<Part, Invalid> {
 }
 
 fn tools(json: &str) -> Result<Vec<Tool>, Invalid> {
-    let tools: Vec<wire::Tool> = read(json, "tools")?;
-    tools
-        .into_iter()
-        .enumerate()
-        .map(|(i, tool)| match tool.function {
-            Some(function) if tool.kind == "function" => Ok(Tool {
-                name: function.name,
-                description: function.description,
-                parameters: function.parameters,
-                strict: function.strict,
-            }),
-            _ => {
-                let param = format!("tools[{i}].type");
-                let message = format!("'{param}' must be 'function', with a 'function': this provider has no other.");
-                Err(Invalid::new(param, message))
-            }
-        })
-        .collect()
+    let tools: Vec<&RawValue> = read(json, "tools")?;
+    tools.into_iter().enumerate().map(|(i, json)| tool(json.get(), &format!("tools[{i}]"))).collect()
+}
+
+fn tool(json: &str, path: &str) -> Result<Tool, Invalid> {
+    let tool: wire::Tool = read(json, path)?;
+    match tool.function {
+        Some(function) if tool.kind == "function" => Ok(Tool {
+            name: function.name,
+            description: function.description,
+            parameters: function.parameters,
+            strict: function.strict,
+        }),
+        _ => {
+            let param = format!("{path}.type");
+            let message = format!("'{param}' must be 'function', with a 'function': this provider has no other.");
+            Err(Invalid::new(param, message))
+        }
+    }
 }
 
 fn tool_choice(json: &str) -> Result<ToolChoice, Invalid> {
