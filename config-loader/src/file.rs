@@ -22,9 +22,6 @@ pub struct File {
     /// Limits for every file that says nothing else.
     #[serde(default)]
     pub limits: Limits,
-    /// Where the last good set is kept, to be published when a source is down.
-    #[serde(default)]
-    pub cache: Option<Cache>,
     /// Values for templates, beside `env`.
     #[serde(default)]
     pub values: BTreeMap<String, serde_json::Value>,
@@ -44,24 +41,6 @@ pub struct Limits {
     /// The largest set. Default: 64MiB.
     #[serde(default)]
     pub set: Option<Size>,
-}
-
-/// Where the last good set is kept. Exactly one of `path`, `redis` and `bundled`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cache {
-    /// A directory that outlives the pod (a PVC): written after each good run.
-    #[serde(default)]
-    pub path: Option<String>,
-    /// A Redis key: written after each good run.
-    #[serde(default)]
-    pub redis: Option<RedisKey>,
-    /// A directory with the files of the set by their targets (a ConfigMap): only read.
-    #[serde(default)]
-    pub bundled: Option<String>,
-    /// How old the last good set may be. Default: no limit.
-    #[serde(default)]
-    pub max_stale: Option<Span>,
 }
 
 /// A file of the set.

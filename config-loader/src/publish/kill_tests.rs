@@ -67,7 +67,7 @@ fn killed_anywhere_a_reader_sees_the_old_or_the_new_set_and_the_next_run_tidies_
     let (old, new) = old_and_new();
     let (mut before, mut after) = (0, 0);
     let operations = at_each_operation(
-        |directory| drop(publish(directory, &old.0, &old.1, WAIT).unwrap()),
+        |directory| assert_eq!(publish(directory, &old.0, &old.1, WAIT).unwrap(), Published::Swapped),
         &new,
         |directory, lives| {
             match (sees(directory, &old), sees(directory, &new)) {

@@ -48,7 +48,6 @@ pub(super) fn settings(environment: &Environment, problems: &mut Problems) -> Op
         deadline,
         limits: Limits { file: MAX_FILE, files: MAX_FILES },
         max_set: MAX_SET,
-        cache: None,
         values: Default::default(),
         entries,
     })

@@ -41,32 +41,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The largest set, in bytes.
     pub max_set: u64,
-    /// Where the last good set is kept.
-    pub cache: Option<Cache>,
     /// Values for templates.
     pub values: BTreeMap<String, serde_json::Value>,
     /// What it consists of.
     pub entries: Vec<Entry>,
-}
-
-/// Where the last good set is kept.
-#[derive(Debug, Clone)]
-pub struct Cache {
-    /// The place.
-    pub place: Place,
-    /// How old the last good set may be.
-    pub max_stale: Option<Duration>,
-}
-
-/// A place for the last good set.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// A directory that outlives the pod.
-    Path(PathBuf),
-    /// A key in Redis.
-    Redis(file::RedisKey),
-    /// A directory that holds the files by their targets, and is never written.
-    Bundled(PathBuf),
 }
 
 /// A file of the set, or a directory of files.

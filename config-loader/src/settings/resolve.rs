@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chassis::config::{Environment, Problems};
 
-use super::{Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, Place, Settings, Spec, bytes, deadline, directory};
+use super::{Entry, MAX_FILE, MAX_FILES, MAX_SET, Settings, Spec, bytes, deadline, directory};
 use crate::{
     check::{
         digest::Digest,
@@ -26,20 +26,11 @@ pub(super) fn settings(file: file::File, environment: &Environment, problems: &m
     };
     let limits = Limits { file: bytes(file.limits.file, MAX_FILE), files: MAX_FILES };
     let max_set = bytes(file.limits.set, MAX_SET);
-    let cache = file.cache.and_then(|given| cache(given, problems));
     let entries: Vec<Entry> =
         file.files.into_iter().enumerate().filter_map(|(index, given)| entry(given, index, problems)).collect();
     refuse_twins(&entries, problems);
     let directory = file.directory.map_or_else(|| directory(environment), Into::into);
-    problems.is_empty().then_some(Settings {
-        directory,
-        deadline,
-        limits,
-        max_set,
-        cache,
-        values: file.values,
-        entries,
-    })
+    problems.is_empty().then_some(Settings { directory, deadline, limits, max_set, values: file.values, entries })
 }
 
 fn entry(given: file::Entry, index: usize, problems: &mut Problems) -> Option<Entry> {
@@ -189,20 +180,6 @@ fn check_key(wanted: &file::Signature, path: &str, problems: &mut Problems) {
     if wanted.public_key.is_some() == wanted.public_key_file.is_some() {
         problems.push_hint(path, "needs one public key", "exactly one of public_key and public_key_file");
     }
-}
-
-fn cache(given: file::Cache, problems: &mut Problems) -> Option<Cache> {
-    let max_stale = given.max_stale.map(Duration::from);
-    let place = match (given.path, given.redis, given.bundled) {
-        (Some(path), None, None) => Place::Path(path.into()),
-        (None, Some(redis), None) => Place::Redis(redis_key(redis, "cache", problems)?),
-        (None, None, Some(bundled)) => Place::Bundled(bundled.into()),
-        _ => {
-            problems.push_hint("cache", "needs one place", "exactly one of path, redis and bundled");
-            return None;
-        }
-    };
-    Some(Cache { place, max_stale })
 }
 
 /// Two entries of one name could not be told apart in the manifest.
