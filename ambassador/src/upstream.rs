@@ -22,6 +22,9 @@ use crate::pool::Pool;
 /// How this program calls itself.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("outrigger-ambassador/", env!("CARGO_PKG_VERSION")));
 
+/// The shortest key that is taken for a secret, in bytes.
+const SECRET: usize = 8;
+
 /// A provider that can be asked.
 #[derive(Debug)]
 pub struct Upstream {
@@ -118,14 +121,11 @@ impl Upstream {
         Some(request)
     }
 
-    /// `refusal` without any key of ours: providers like to quote the one they refuse.
+    /// `refusal` without any key of ours: providers like to quote the one they refuse. What is as short as `EMPTY` (engines
+    /// of one's own take anything) is no secret, and would be found in the middle of words.
     #[must_use]
     pub fn without_keys(&self, refusal: Refusal) -> Refusal {
-        let without = |text: String| {
-            self.keys.iter().fold(text, |text, key| {
-                if text.contains(key.expose()) { text.replace(key.expose(), "[key]") } else { text }
-            })
-        };
+        let without = |text: String| without(self.keys.iter().map(Secret::expose), text);
         let Refusal { message, kind, code, param } = refusal;
         Refusal {
             message: without(message),
@@ -133,5 +133,23 @@ impl Upstream {
             code: code.map(without),
             param: param.map(without),
         }
+    }
+}
+
+/// The text with each of the keys replaced.
+fn without<'k>(keys: impl Iterator<Item = &'k str>, text: String) -> String {
+    keys.filter(|key| key.len() >= SECRET && text.contains(key))
+        .fold(text.clone(), |text, key| text.replace(key, "[key]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_taken_out_and_words_are_left_whole() {
+        let keys = ["sk-canary-1", "sk-canary-2", "EMPTY", "k"];
+        let text = "sk-canary-1, sk-canary-2: unknown request, EMPTY body".to_owned();
+        assert_eq!(without(keys.into_iter(), text), "[key], [key]: unknown request, EMPTY body");
     }
 }
