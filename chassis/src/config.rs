@@ -62,6 +62,14 @@ pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> (Option<T>, Problems) {
     (value, problems)
 }
 
+/// Whether a text is one YAML document within the limits of [`parse_yaml`], of any shape: a list is one as well.
+#[must_use]
+pub fn check_yaml(text: &str) -> Problems {
+    let mut problems = Problems::new();
+    document::check(text, &mut problems);
+    problems
+}
+
 /// The JSON Schema of `T`, indented: for `<binary> schema`, and for editors that complete YAML.
 #[must_use]
 pub fn schema<T: JsonSchema>() -> String {

@@ -4,8 +4,9 @@
 //! that expands to gigabytes is as fatal when it is an accident. The limits are far above any real
 //! configuration and far below what would hurt.
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
-use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options, alias_limits, budget, options};
 
 use super::problems::{Problem, Problems};
@@ -17,41 +18,52 @@ const MAX_REPLAYED: usize = 100_000;
 
 /// Reads the document, which must be a mapping, or records why that is impossible.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Value> {
+    match parsed::<Value>(text, NonFiniteFloatPolicy::Reject, problems)? {
+        Value::Null => Some(Value::Object(Map::new())),
+        mapping @ Value::Object(_) => Some(mapping),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            problems.push("", "the document is not a mapping of keys to values");
+            None
+        }
+    }
+}
+
+/// Records why a text is no document; whatever kind of value it is.
+pub(super) fn check(text: &str, problems: &mut Problems) {
+    // YAML has values that JSON has not: `.nan`, a list as a key.
+    let _ = parsed::<IgnoredAny>(text, NonFiniteFloatPolicy::PassThrough, problems);
+}
+
+/// Reads the document, or records why that is impossible.
+fn parsed<T: DeserializeOwned + Default>(
+    text: &str,
+    floats: NonFiniteFloatPolicy,
+    problems: &mut Problems,
+) -> Option<T> {
     if text.len() > MAX_BYTES {
         problems.push("", "the document is larger than 4 MiB");
         return None;
     }
-    let first = parse(text, DuplicateKeyPolicy::Error);
+    let first = parse(text, rules(DuplicateKeyPolicy::Error, floats));
     let value = match first {
         Err(error @ Error::DuplicateMappingKey { .. }) => {
             problems.record(problem(&error));
             // The rest of the document deserves to be looked at as well.
-            parse(text, DuplicateKeyPolicy::FirstWins)
+            parse(text, rules(DuplicateKeyPolicy::FirstWins, floats))
         }
         other => other,
     };
-    match value {
-        Ok(Value::Null) => Some(Value::Object(Map::new())),
-        Ok(mapping @ Value::Object(_)) => Some(mapping),
-        Ok(_) => {
-            problems.push("", "the document is not a mapping of keys to values");
-            None
-        }
-        Err(error) => {
-            problems.record(problem(&error));
-            None
-        }
-    }
+    value.map_err(|error| problems.record(problem(&error))).ok()
 }
 
-fn parse(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Value, Error> {
+fn parse<T: DeserializeOwned + Default>(text: &str, rules: Options) -> Result<T, Error> {
     if text.trim().is_empty() {
-        return Ok(Value::Null);
+        return Ok(T::default());
     }
-    serde_saphyr::from_str_with_options(text, rules(duplicate_keys))
+    serde_saphyr::from_str_with_options(text, rules)
 }
 
-fn rules(duplicate_keys: DuplicateKeyPolicy) -> Options {
+fn rules(duplicate_keys: DuplicateKeyPolicy, floats: NonFiniteFloatPolicy) -> Options {
     options! {
         budget: budget! {
             max_events: 2 * MAX_NODES,
@@ -64,6 +76,7 @@ fn rules(duplicate_keys: DuplicateKeyPolicy) -> Options {
             max_replay_stack_depth: 16,
         },
         duplicate_keys: duplicate_keys,
+        non_finite_float_policy: floats,
         // `NO` is a country and `on` is a word.
         strict_booleans: true,
         // A snippet would show lines of the file, and a line may hold a credential.

@@ -1,0 +1,237 @@
+//! Everything that was fetched, checked, becomes a set; or every reason why there is none.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use chassis::{config::Environment, exit::Code, units::Size};
+
+use crate::{
+    check::{self, Checked, Rules, digest::Digest, signature, target, target::Target, template},
+    failure::Failure,
+    fetch::{Outcome, fetch_all},
+    manifest::{self, Manifest},
+    publish::PublishedFile,
+    report::Failed,
+    settings::{Entry, Settings},
+    source::{Content, Fetched, Source},
+    sources::Sources,
+};
+
+/// How much a template may read of a file, in bytes.
+const MAX_TEMPLATE_FILE: u64 = 1024 * 1024;
+
+/// A set that may be published.
+#[derive(Debug)]
+pub struct Set {
+    /// Its files.
+    pub files: Vec<PublishedFile>,
+    /// What there is to say about them.
+    pub manifest: Manifest,
+    /// What somebody should know, although nothing is wrong.
+    pub warnings: Vec<String>,
+}
+
+/// When and how chance falls: what a run takes from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// When it must be over.
+    pub until: Instant,
+    /// The time, since 1970.
+    pub unix: Duration,
+    /// Decides the jitter.
+    pub seed: u64,
+}
+
+/// Fetches and checks all of a set.
+///
+/// # Errors
+/// Every file that stands in the way of it.
+pub async fn assemble(settings: &Settings, environment: &Environment, moment: Moment) -> Result<Set, Vec<Failed>> {
+    let sources = Sources::new(environment);
+    let mut failed = Vec::new();
+    let mut wanted = Vec::new();
+    let mut asked: Vec<Arc<dyn Source>> = Vec::new();
+    for entry in &settings.entries {
+        let made = sources.source(&entry.source);
+        let signature = entry.signature.as_ref().map(|spec| sources.source(spec)).transpose();
+        match (made, signature) {
+            (Ok(source), Ok(signature)) => {
+                wanted.push((entry, source.location(), signature.is_some()));
+                asked.push(source);
+                asked.extend(signature);
+            }
+            (Err(failure), _) | (_, Err(failure)) => {
+                failed.push(Failed { name: entry.name.clone(), source: None, failure });
+            }
+        }
+    }
+    if !failed.is_empty() {
+        return Err(failed);
+    }
+    let mut outcomes = fetch_all(asked, settings.limits, moment.until, moment.seed).await.into_iter();
+    let context = context(settings, environment);
+    let mut made = Made::default();
+    for (entry, location, signed) in wanted {
+        let fetched = outcomes.next();
+        let signature = if signed { outcomes.next() } else { None };
+        match read(entry, fetched, signature, settings, &context) {
+            Ok(files) => made.add(entry, &location, files, moment.unix),
+            Err(failure) if entry.optional && matches!(failure.code, Code::Unavailable | Code::Deadline) => {
+                made.warnings.push(format!("{}: left out, because it is optional: {failure}", entry.name));
+            }
+            Err(failure) => failed.push(Failed { name: entry.name.clone(), source: Some(location), failure }),
+        }
+    }
+    made.finish(failed, settings, moment.unix)
+}
+
+/// What has been made of the entries so far.
+#[derive(Default)]
+struct Made {
+    files: Vec<PublishedFile>,
+    told: Vec<manifest::File>,
+    targets: Vec<Target>,
+    checked: Vec<Checked>,
+    warnings: Vec<String>,
+}
+
+/// A file of an entry, and what its source calls this version of it.
+struct File {
+    target: Target,
+    checked: Checked,
+    version: Option<String>,
+}
+
+impl Made {
+    fn add(&mut self, entry: &Entry, location: &str, files: Vec<File>, now: Duration) {
+        for File { target, checked, version } in files {
+            self.warnings.extend(checked.warnings.iter().map(|warning| format!("{}: {warning}", entry.name)));
+            self.told.push(manifest::File {
+                name: entry.name.clone(),
+                target: target.as_str().to_owned(),
+                source: location.to_owned(),
+                version,
+                label: None,
+                sha256: checked.sha256.to_string(),
+                bytes: checked.bytes.len() as u64,
+                mode: format!("{:04o}", entry.mode),
+                tokens: checked.tokens,
+                fetched: manifest::rfc3339(now),
+            });
+            self.files.push(PublishedFile {
+                target: target.as_str().to_owned(),
+                bytes: checked.bytes.clone(),
+                mode: entry.mode,
+            });
+            self.targets.push(target);
+            self.checked.push(checked);
+        }
+    }
+
+    fn finish(mut self, mut failed: Vec<Failed>, settings: &Settings, now: Duration) -> Result<Set, Vec<Failed>> {
+        let whole = |failure| Failed { name: "the set".to_owned(), source: None, failure };
+        for collision in target::collisions(&self.targets) {
+            failed.push(whole(Failure::new(Code::Config, collision.to_string())));
+        }
+        let size: u64 = self.files.iter().map(|file| file.bytes.len() as u64).sum();
+        if size > settings.max_set {
+            let message = format!("has {size} bytes, and {} are allowed", Size::bytes(settings.max_set));
+            failed.push(whole(Failure::data(message).with_hint("make it smaller, or raise limits.set")));
+        }
+        if !failed.is_empty() {
+            return Err(failed);
+        }
+        self.warnings.extend(check::across(&self.checked));
+        Ok(Set { files: self.files, manifest: Manifest::new(now, self.told), warnings: self.warnings })
+    }
+}
+
+/// What one entry's sources gave, checked.
+fn read(
+    entry: &Entry,
+    fetched: Option<Outcome>,
+    signature: Option<Outcome>,
+    settings: &Settings,
+    context: &template::Context,
+) -> Result<Vec<File>, Failure> {
+    let lost = || Failure::new(Code::Software, "the config-loader has a bug: nothing was fetched");
+    let Fetched { content, version, media_type } = fetched.ok_or_else(lost)?.result?;
+    let signature = signature.map(|outcome| signature_of(outcome.result)).transpose()?;
+    let key = entry.checks.signature.as_ref().map(key).transpose()?;
+    let pin = entry.checks.sha256.as_deref().map(str::parse::<Digest>).transpose();
+    let sha256 = pin.map_err(|error| Failure::new(Code::Config, format!("checks.sha256 {error}")))?;
+    let rules = Rules {
+        max_size: entry.checks.max_size.unwrap_or(Size::bytes(settings.limits.file)),
+        sha256,
+        signature: key.as_ref().zip(signature.as_deref()),
+        template: entry.template.then_some(context),
+        count_tokens: true,
+        max_tokens: entry.checks.max_tokens,
+    };
+    let of = |target: Target, bytes| {
+        let checked = check::check(entry.kind, &rules, bytes, media_type.as_deref())?;
+        Ok(File { target, checked, version: version.clone() })
+    };
+    match content {
+        Content::File(bytes) => Ok(vec![of(entry.target.clone(), bytes)?]),
+        Content::Directory(_) if sha256.is_some() || key.is_some() => {
+            let message = "is a directory, of which neither a SHA-256 nor a signature can be checked";
+            Err(Failure::new(Code::Config, message).with_hint("name its files one by one"))
+        }
+        Content::Directory(files) => files
+            .into_iter()
+            .map(|(path, bytes)| {
+                let at = |failure: Failure| Failure { message: format!("{path}: {}", failure.message), ..failure };
+                let target = entry
+                    .target
+                    .join(&path)
+                    .map_err(|fault| at(Failure::data(format!("its name {}", fault.message)).with_hint(fault.hint)))?;
+                of(target, bytes).map_err(at)
+            })
+            .collect(),
+    }
+}
+
+/// The content of a `.minisig` file.
+fn signature_of(fetched: Result<Fetched, Failure>) -> Result<Bytes, Failure> {
+    let about = |failure: Failure| Failure { message: format!("its signature: {}", failure.message), ..failure };
+    match fetched.map_err(about)?.content {
+        Content::File(bytes) => Ok(bytes),
+        Content::Directory(_) => Err(Failure::new(Code::Config, "its signature is a directory")),
+    }
+}
+
+/// The key to trust.
+fn key(wanted: &crate::file::Signature) -> Result<signature::Key, Failure> {
+    let text = match (&wanted.public_key, &wanted.public_key_file) {
+        (Some(key), _) => key.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(Code::Config, format!("checks.signature.public_key_file: {path}: {error}"))
+        })?,
+        (None, None) => String::new(),
+    };
+    text.parse().map_err(|error| Failure::new(Code::Config, format!("checks.signature: the key {error}")))
+}
+
+/// What templates may use.
+fn context(settings: &Settings, environment: &Environment) -> template::Context {
+    let env: BTreeMap<String, String> =
+        environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    template::Context { env, values: settings.values.clone(), file: Arc::new(read_file) }
+}
+
+/// A file of the downward API, or any other small text.
+fn read_file(path: &str) -> Result<String, String> {
+    let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
+    if !about.is_file() {
+        return Err("is no ordinary file".to_owned());
+    }
+    if about.len() > MAX_TEMPLATE_FILE {
+        return Err("is larger than 1 MiB".to_owned());
+    }
+    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+}

@@ -1,0 +1,47 @@
+//! Problems of one file as one line.
+
+use std::fmt::Write as _;
+
+use chassis::config::Problems;
+
+use crate::failure::Failure;
+
+/// As many as anybody reads, and as a termination message holds.
+const TOLD: usize = 20;
+
+/// Refuses a file with any problem, and tells them all in one line.
+pub(super) fn refuse(problems: &Problems) -> Result<(), Failure> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = problems.iter().take(TOLD).map(|problem| problem.to_string().replace('\n', " ")).collect();
+    let mut message = told.join("; ");
+    if problems.len() > TOLD {
+        // Writing to a string cannot fail.
+        let _ = write!(message, "; and {} more", problems.len() - TOLD);
+    }
+    Err(Failure::data(message))
+}
+
+/// The warnings, one a line.
+pub(super) fn warnings(problems: &Problems) -> Vec<String> {
+    problems.warnings().iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_told_as_far_as_anybody_reads() {
+        let mut problems = Problems::new();
+        assert_eq!(refuse(&problems), Ok(()));
+        problems.push("[0].name", "is missing");
+        problems.push_hint("[1]", "is odd", "look");
+        problems.warn("[2]", "is strange", "look again");
+        assert_eq!(refuse(&problems).unwrap_err().message, "[0].name: is missing; [1]: is odd (look)");
+        assert_eq!(warnings(&problems), ["[2]: is strange (look again)"]);
+        (0..30).for_each(|_| problems.push("", "x"));
+        assert!(refuse(&problems).unwrap_err().message.ends_with("; x; and 12 more"));
+    }
+}

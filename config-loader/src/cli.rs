@@ -1,0 +1,67 @@
+//! The command line.
+
+use chassis::{exit::Code, output};
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Prompts, tools and guardrails into a directory, whole and checked, or why not.
+///
+/// Without a command it loads once and ends: an init container. Enough to start with:
+///
+/// PROMPT_URL=https://prompts.example.com/agent.txt config-loader
+///
+/// TOOLS_URL and GUARDRAILS_URL do the same for tools.json and guardrails.yaml; CONFIG_DIR (default /config) is where
+/// they go, CONFIG_LOADER_DEADLINE (default 60s) how long all of it may take. CONFIG_LOADER_CONFIG names a file that
+/// describes more than that.
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment)]
+pub(crate) struct Cli {
+    /// What to do instead of loading.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do instead of loading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Fetch and check everything, and write nothing.
+    Verify,
+    /// Check the configuration, and the files that can be read without a network.
+    Lint,
+    /// Fetch and check everything, and tell what would change. Write nothing.
+    Diff,
+    /// Print a JSON Schema.
+    Schema {
+        /// Of which file.
+        #[arg(default_value = "config")]
+        of: SchemaOf,
+    },
+}
+
+/// The files that have a schema of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// The file that CONFIG_LOADER_CONFIG names.
+    Config,
+    /// guardrails.yaml.
+    Guardrails,
+}
+
+impl Cli {
+    /// The command line of this process, or how to exit instead.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] when it makes no sense, [`Code::Ok`] when help or the version was asked for.
+    pub(crate) fn read() -> Result<Self, Code> {
+        Self::try_parse().map_err(|error| {
+            let text = error.to_string();
+            // Help and the version come as errors, too, but they are what was asked for.
+            if error.use_stderr() {
+                output::complain(text.trim_end());
+                Code::Usage
+            } else {
+                output::line(text.trim_end());
+                Code::Ok
+            }
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Carries a plan out, and takes back what was done of one that fails.
+
+use std::path::Path;
+
+use super::{
+    PublishedFile,
+    disk::{Disk, Trouble},
+    layout::Layout,
+    plan::{DATA, NEXT, Op, half, through_data, undo},
+};
+
+/// What a plan needs to be carried out.
+pub(super) struct Carrier<'a> {
+    pub(super) disk: &'a Disk<'a>,
+    pub(super) directory: &'a Path,
+    pub(super) files: &'a [PublishedFile],
+    pub(super) layout: &'a Layout,
+}
+
+impl Carrier<'_> {
+    /// Does all of it, in order. What only tidies may fail: the next run does it.
+    pub(super) fn carry_out(&self, ops: &[Op]) -> Result<(), Trouble> {
+        let mut done = Vec::new();
+        for op in ops {
+            match (self.apply(op), op) {
+                (Ok(()), _) => done.push(op),
+                (Err(trouble), Op::Sweep(_) | Op::Unlink(_)) => {
+                    let Trouble { step, error } = trouble;
+                    tracing::warn!(path = %step.path.display(), %error, "cannot {} what is left over", step.what);
+                }
+                (Err(trouble), Op::Write(_) | Op::Link(_) | Op::Swap(_)) => {
+                    self.take_back(op, &done);
+                    return Err(trouble);
+                }
+            }
+        }
+        // What is seen is the new set already; a disk that cannot hold on to it is told, not believed.
+        if let Err(Trouble { error, .. }) = self.disk.sync_directory(self.directory) {
+            tracing::warn!(path = %self.directory.display(), %error, "published, but perhaps not durably");
+        }
+        Ok(())
+    }
+
+    fn take_back(&self, failed: &Op, done: &[&Op]) {
+        for op in half(failed).into_iter().chain(done.iter().rev().filter_map(|op| undo(op))) {
+            // There is a failure to report already, and the next run sweeps what is left.
+            let _left_over = self.apply(&op);
+        }
+    }
+
+    fn apply(&self, op: &Op) -> Result<(), Trouble> {
+        let at = |name: &str| self.directory.join(name);
+        match op {
+            Op::Sweep(version) => self.disk.remove_tree(&at(version)),
+            Op::Write(version) => self.write(&at(version)),
+            Op::Link(name) => self.disk.link(&through_data(name), &at(name)),
+            Op::Swap(version) => {
+                self.disk.link(version, &at(NEXT))?;
+                // All that the swap makes visible is on the disk before it is.
+                self.disk.sync_directory(self.directory)?;
+                self.disk.rename(&at(NEXT), &at(DATA))
+            }
+            Op::Unlink(name) => self.disk.unlink(&at(name)),
+        }
+    }
+
+    fn write(&self, version: &Path) -> Result<(), Trouble> {
+        self.disk.make(version)?;
+        for directory in &self.layout.directories {
+            self.disk.make(&version.join(directory))?;
+        }
+        for file in self.files {
+            self.disk.write_new(&version.join(&file.target), &file.bytes, file.mode)?;
+        }
+        for directory in self.layout.directories.iter().rev() {
+            self.disk.sync_directory(&version.join(directory))?;
+        }
+        self.disk.sync_directory(version)
+    }
+}

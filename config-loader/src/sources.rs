@@ -1,0 +1,90 @@
+//! From what the settings say about a source to one that can be fetched from.
+
+use std::sync::Arc;
+
+use chassis::{config::Environment, exit::Code, tls::Roots};
+
+use crate::{
+    failure::Failure,
+    file::{self, RedisKey},
+    settings::Spec,
+    source::{Source, file as local, http, inline},
+};
+
+/// Makes sources. What they share is read once.
+#[derive(Debug)]
+pub struct Sources<'e> {
+    environment: &'e Environment,
+    trust: http::Trust,
+    roots: Roots,
+}
+
+impl<'e> Sources<'e> {
+    /// Sources that find proxies, authorities and credentials in `environment`.
+    #[must_use]
+    pub fn new(environment: &'e Environment) -> Self {
+        Self { environment, trust: http::Trust::of(environment), roots: Roots::of(environment) }
+    }
+
+    /// The source that `spec` describes. Nothing is connected to so far.
+    ///
+    /// # Errors
+    /// [`Code::Config`], with everything about it that makes no sense.
+    pub fn source(&self, spec: &Spec) -> Result<Arc<dyn Source>, Failure> {
+        Ok(match spec {
+            Spec::Http(http) => self.http(http)?,
+            Spec::File(path) => Arc::new(local::File::new(local::Settings { path: path.clone() })),
+            Spec::Inline(content) => Arc::new(inline::Inline::new(inline::Settings { content: content.clone() })),
+            Spec::S3(s3) => self.s3(s3)?,
+            Spec::Redis(redis) => self.redis(redis)?,
+        })
+    }
+
+    fn http(&self, http: &file::Http) -> Result<Arc<dyn Source>, Failure> {
+        match http::Http::sharing(&http.into(), self.environment, self.trust.clone()) {
+            Ok(source) => Ok(Arc::new(source)),
+            Err(faults) => {
+                let all: Vec<String> = faults
+                    .into_iter()
+                    .map(|http::Fault { field, message, hint }| format!("{field}: {message} ({hint})"))
+                    .collect();
+                Err(Failure::new(Code::Config, all.join("; ")))
+            }
+        }
+    }
+
+    #[cfg(feature = "s3")]
+    fn s3(&self, s3: &file::S3) -> Result<Arc<dyn Source>, Failure> {
+        use crate::source::s3::{S3, Settings};
+        let address = s3.url.as_deref().unwrap_or_default().parse().map_err(config)?;
+        let file::S3 { url: _, endpoint, region, version } = s3.clone();
+        Ok(Arc::new(S3::new(Settings { address, version, endpoint, region }, self.environment, &self.roots)?))
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn s3(&self, _: &file::S3) -> Result<Arc<dyn Source>, Failure> {
+        Err(Failure::new(Code::Config, "this config-loader was built without S3"))
+    }
+
+    #[cfg(feature = "redis")]
+    fn redis(&self, redis: &RedisKey) -> Result<Arc<dyn Source>, Failure> {
+        use crate::source::redis::{Redis, Settings};
+        let settings = Settings {
+            address: redis.url.as_deref().unwrap_or_default().parse().map_err(config)?,
+            username: redis.username.clone(),
+            password_file: redis.password_file.as_ref().map(Into::into),
+            roots: self.roots.clone(),
+        };
+        Ok(Arc::new(Redis::new(settings, redis.key.clone().unwrap_or_default())))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn redis(&self, _: &RedisKey) -> Result<Arc<dyn Source>, Failure> {
+        Err(Failure::new(Code::Config, "this config-loader was built without Redis"))
+    }
+}
+
+#[cfg(any(feature = "s3", feature = "redis"))]
+fn config(fault: chassis::config::UrlFault) -> Failure {
+    Failure::new(Code::Config, format!("its URL {}", fault.message)).with_hint(fault.hint)
+}

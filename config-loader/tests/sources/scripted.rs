@@ -1,0 +1,63 @@
+//! A server of one connection that says what it was told to say, whatever it hears.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+#[cfg(feature = "s3")]
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+#[cfg(feature = "s3")]
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+#[cfg(feature = "s3")]
+use crate::server::Certificate;
+
+/// What comes after the last answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Close,
+    /// Nothing more is said, until the other side closes.
+    Hold,
+}
+
+/// Answers what it hears, read by read, with one of `answers`. The thread ends with the connection and all that was
+/// heard.
+pub(crate) fn scripted(answers: &[&str], then: Then) -> (SocketAddr, JoinHandle<String>) {
+    let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut heard = Vec::new();
+        let mut buffer = [0; 16 << 10];
+        for answer in answers {
+            let read = stream.read(&mut buffer).unwrap();
+            heard.extend_from_slice(&buffer[..read]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        if then == Then::Hold {
+            let _ = stream.read_to_end(&mut heard);
+        }
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    (address, heard)
+}
+
+/// The same with one answer, over TLS.
+#[cfg(feature = "s3")]
+pub(crate) fn scripted_over_tls(certificate: &Certificate, answer: String) -> (SocketAddr, JoinHandle<String>) {
+    let (chain, key) = certificate.for_servers();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![chain], key).unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), tcp);
+        let mut buffer = [0; 16 << 10];
+        let read = stream.read(&mut buffer).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        stream.flush().unwrap();
+        String::from_utf8_lossy(&buffer[..read]).into_owned()
+    });
+    (address, heard)
+}
