@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod file;
 pub mod gather;
 pub mod manifest;
+pub mod progress;
 pub mod publish;
 pub mod report;
 pub mod run;
