@@ -16,6 +16,7 @@ pub mod gather;
 pub mod manifest;
 pub mod progress;
 pub mod publish;
+pub mod reach;
 pub mod report;
 pub mod run;
 pub mod settings;

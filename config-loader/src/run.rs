@@ -17,7 +17,7 @@ use crate::{
     settings::{Settings, Spec},
 };
 
-/// What of the deadline is kept for what comes after fetching: a tenth, at most this.
+/// What of the deadline is kept for what comes after fetching: a quarter, at most this.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// What a run takes from outside.
@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
     pub fn new(settings: &'a Settings, world: &'a World<'a>) -> Result<Self, Vec<Failed>> {
         let origins = Origins::of(settings, world.environment)?;
         let until = world.moment.until;
-        let moment = Moment { until: until - (settings.deadline / 10).min(RESERVE), ..world.moment };
+        let moment = Moment { until: until - (settings.deadline / 4).min(RESERVE), ..world.moment };
         Ok(Self { settings, world, moment, until, origins })
     }
 
