@@ -1,0 +1,11 @@
+//! What the context-sidecar decides, pure: values in, values out, `now` as an argument.
+//!
+//! The way of a question: [`scope`] (whose documents) -> a query -> two legs of a search -> fuse -> threshold -> rerank ->
+//! freshness -> dedupe, merge, expand -> pack. The way of a document: [`document`] -> chunks -> [`point`]s.
+
+#![warn(missing_docs)]
+
+pub mod document;
+pub mod filter;
+pub mod point;
+pub mod scope;
