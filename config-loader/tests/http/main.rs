@@ -9,7 +9,8 @@ mod names;
 mod proxies;
 mod redirects;
 mod secured;
-mod server;
+#[path = "../support/mod.rs"]
+mod support;
 mod whole;
 
 use std::time::Duration;

@@ -12,8 +12,8 @@ use config_loader::source::{Content, Limits, Source as _};
 use e2e::harness::free_port;
 use tempfile::TempDir;
 
-use crate::scripted::{Then, scripted};
-use crate::server::{Certificate, Server, given_up, program, say};
+use crate::support::process::{Certificate, Server, given_up, program, say};
+use crate::support::scripted::{Then, scripted};
 
 const LIMITS: Limits = Limits { file: 16, files: 1 };
 

@@ -14,8 +14,8 @@ use config_loader::source::{Content, Fetched, Limits, Source as _};
 use e2e::harness::free_port;
 use tokio::time::timeout;
 
-use crate::scripted::{Then, scripted, scripted_over_tls};
-use crate::server::{Certificate, PATIENCE, Server, given_up, program, say};
+use crate::support::process::{Certificate, PATIENCE, Server, given_up, program, say};
+use crate::support::scripted::{Then, scripted, scripted_over_tls};
 
 const LIMITS: Limits = Limits { file: 16, files: 1 };
 

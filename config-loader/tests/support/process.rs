@@ -12,7 +12,6 @@ use chassis::config::Environment;
 use chassis::tls::Roots;
 use config_loader::source::{Limits, Source};
 use rcgen::{CertificateParams, KeyPair};
-#[cfg(feature = "s3")]
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -88,7 +87,6 @@ impl Certificate {
         self.dir.path().join("key.pem").to_str().unwrap().to_owned()
     }
 
-    #[cfg(feature = "s3")]
     pub(crate) fn for_servers(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
         let chain = CertificateDer::from_pem_file(self.certificate()).unwrap();
         (chain, PrivateKeyDer::from_pem_file(self.key()).unwrap())

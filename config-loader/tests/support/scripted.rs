@@ -2,15 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-#[cfg(feature = "s3")]
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-#[cfg(feature = "s3")]
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-#[cfg(feature = "s3")]
-use crate::server::Certificate;
+use super::process::Certificate;
 
 /// What comes after the last answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +41,6 @@ pub(crate) fn scripted(answers: &[&str], then: Then) -> (SocketAddr, JoinHandle<
 }
 
 /// The same with one answer, over TLS.
-#[cfg(feature = "s3")]
 pub(crate) fn scripted_over_tls(certificate: &Certificate, answer: String) -> (SocketAddr, JoinHandle<String>) {
     let (chain, key) = certificate.for_servers();
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![chain], key).unwrap();
