@@ -133,8 +133,11 @@ fn failed(all: &[Failed], code: Code) -> String {
     let mut sorted: Vec<&Failed> = all.iter().collect();
     sorted.sort_by_key(|failed| std::cmp::Reverse(weight(failed.failure.code)));
     for Failed { name, source, failure } in sorted {
+        let told = failure.to_string();
+        // A source says itself where it is, which is in the line already.
+        let short = source.as_deref().and_then(|source| told.strip_prefix(source)?.strip_prefix(": "));
         let source = source.as_deref().map(|source| format!(" ({source})")).unwrap_or_default();
-        line(&mut text, &format!("{name}{source}: {failure}"));
+        line(&mut text, &format!("{name}{source}: {}", short.unwrap_or(&told)));
     }
     text
 }
@@ -194,7 +197,11 @@ mod tests {
             failure,
         };
         vec![
-            failed("tools", Some("https://a.example/tools.json"), Failure::unavailable("HTTP 503").with_hint("wait")),
+            failed(
+                "tools",
+                Some("https://a.example/t"),
+                Failure::unavailable("https://a.example/t: 503").with_hint("wait"),
+            ),
             failed("prompt", Some("s3://b/p"), Failure::denied("HTTP 403").with_hint("look at the\nrole")),
             failed("publish", None, Failure::data("line\u{1b}[31m one")),
         ]
