@@ -58,7 +58,8 @@ pub(super) fn told(place: &str, settings: &Settings, error: &RedisError) -> Fail
         }
         (_, "WRONGTYPE") => Failure::data(format!("{place}: its value is no string, but a list, a hash or the like"))
             .with_hint("store the file with SET"),
-        (_, "LOADING") => Failure::unavailable(format!("{place}: Redis is still loading its data")),
+        (_, "LOADING") => Failure::unavailable(format!("{place}: Redis is still loading its data"))
+            .with_hint("give it time (CONFIG_LOADER_DEADLINE), or look at its log"),
         (_, "MOVED" | "ASK") => Failure::new(Code::Config, format!("{place}: is on another node of the cluster"))
             .with_hint("clusters are not followed; name the node that has the key"),
         (_, "READONLY") => Failure::new(Code::Config, format!("{place}: is on a replica, which may only be read"))
@@ -69,7 +70,8 @@ pub(super) fn told(place: &str, settings: &Settings, error: &RedisError) -> Fail
         (ErrorKind::ParseError, _) => Failure::unavailable(format!("{place}: what answers is not Redis"))
             .with_retry(Retry::Never)
             .with_hint("correct host or port"),
-        (kind, "") => Failure::unavailable(format!("{place}: the command failed ({kind:?})")),
+        (kind, "") => Failure::unavailable(format!("{place}: the command failed ({kind:?})"))
+            .with_hint("look at the log of Redis"),
         (_, code) => Failure::unavailable(format!("{place}: Redis failed the command with {code}"))
             .with_hint("look at the log of Redis"),
     }
