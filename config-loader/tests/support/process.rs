@@ -12,6 +12,7 @@ use chassis::config::Environment;
 use chassis::tls::Roots;
 use config_loader::source::{Limits, Source};
 use rcgen::{CertificateParams, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -36,6 +37,11 @@ impl Server {
         }
         panic!("{command:?} does not listen on {address}");
     }
+
+    /// It does nothing more, and its connections stand.
+    pub(crate) fn pause(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::STOP).unwrap();
+    }
 }
 
 impl Drop for Server {
@@ -55,9 +61,9 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// Sends all of it, and reads until the other side closes.
-pub(crate) fn say(address: SocketAddr, text: &str) -> String {
+pub(crate) fn say(address: SocketAddr, text: &(impl AsRef<[u8]> + ?Sized)) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(text.as_bytes()).unwrap();
+    stream.write_all(text.as_ref()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

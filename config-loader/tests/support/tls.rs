@@ -117,7 +117,7 @@ impl Secured {
         let secured = Self { server: Server::at(listener.local_addr().unwrap()), shown: Arc::default() };
         let (server, shown) = (secured.server.clone(), Arc::clone(&secured.shown));
         let (acceptor, handler) = (TlsAcceptor::from(Arc::new(config)), Arc::new(handler) as Handler);
-        task::spawn(async move {
+        let accepting = task::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // A client that does not believe the certificate has hung up.
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
@@ -130,6 +130,7 @@ impl Secured {
                 });
             }
         });
+        secured.accepts_by(accepting.abort_handle());
         secured
     }
 

@@ -1,0 +1,55 @@
+//! Content that stands in the file itself.
+
+use serde_json::{Value, json};
+
+use crate::{
+    case::{Case, each, stands},
+    content,
+    pod::Pod,
+    set::{Set, Source},
+    target,
+};
+
+struct Inline;
+
+impl Source for Inline {
+    fn having(&self, _: &str, bytes: &[u8]) -> Value {
+        json!({ "inline": String::from_utf8_lossy(bytes) })
+    }
+
+    fn place(&self, _: &str) -> String {
+        "inline".to_owned()
+    }
+
+    fn signature(&self, name: &str, bytes: &[u8]) -> Value {
+        self.having(name, bytes)
+    }
+}
+
+#[test]
+fn what_comes_and_where_it_goes() {
+    // What is in a file of text is text.
+    let of_text = |name: &str| !name.contains("UTF");
+    let jobs = content::faults(&Inline).into_iter().chain(target::faults(&Inline));
+    each(jobs.filter(|(name, _)| of_text(name)).collect());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_78() {
+    let good = Set::of("text", Inline.having("", b"canary"));
+    let pod = Pod::new();
+    for (source, place, says, hint) in [
+        (json!({ "inline": ["canary"] }), "files[0].source.inline: ", "expected", ""),
+        (json!({ "inlined": "canary" }), "files[0].source.inlined: ", "unknown key", "did you mean `inline`?"),
+        (
+            json!({ "inline": "canary", "file": {"path": "/canary"} }),
+            "files[0].source: ",
+            "several sources",
+            "exactly one of",
+        ),
+        (json!({}), "files[0].source: ", "names no source", "exactly one of"),
+    ] {
+        let case = Case { code: 78, place: place.to_owned(), says, hint };
+        stands(&pod, &good, || Set::of("text", source), &case);
+    }
+}
