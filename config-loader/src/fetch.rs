@@ -140,7 +140,7 @@ mod tests {
 
     fn run(sources: Vec<Scripted>, within: Duration) -> Vec<Outcome> {
         let sources = sources.into_iter().map(|source| Arc::new(source) as Arc<dyn Source>).collect();
-        let limits = Limits { file: 10, files: 10 };
+        let limits = Limits { file: 10, files: 10, set: 10 };
         task::block_on(fetch_all(sources, limits, clock::now() + within, 1)).unwrap()
     }
 

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 #[cfg(feature = "redis")]
 use chassis::secret::Secret;
+use chassis::units::Size;
 use tokio::task;
 
 use super::{Content, Fetched, Limits, Source};
@@ -105,8 +106,16 @@ fn file(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Fa
 fn directory(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Failure> {
     let mut newest = None;
     let mut files: Vec<(String, Bytes)> = Vec::new();
+    let mut left = limits.set;
     for (name, file) in walk::files(path, limits.files)? {
-        files.push((name, read::read(&file, limits.file)?));
+        let bytes = read::read(&file, limits.file)?;
+        let Some(rest) = left.checked_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) else {
+            let (path, most) = (path.display(), Size::bytes(limits.set));
+            let message = format!("{path}: its files are larger than {most} in all");
+            return Err(Failure::data(message).with_hint("make them smaller, or raise limits.set"));
+        };
+        left = rest;
+        files.push((name, bytes));
         newest = newest.max(modified(&file));
     }
     if files.is_empty() {

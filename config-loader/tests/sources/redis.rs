@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::process::{Certificate, Server, given_up, program, say};
 use crate::support::scripted::{Then, scripted};
 
-const LIMITS: Limits = Limits { file: 16, files: 1 };
+const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
 
 /// Starts one; `None` where there is none.
 fn start(address: SocketAddr, arguments: &[&str]) -> Option<Server> {

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::support::process::{Certificate, PATIENCE, Server, given_up, program, say};
 use crate::support::scripted::{Then, scripted, scripted_over_tls};
 
-const LIMITS: Limits = Limits { file: 16, files: 1 };
+const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "hush-hush")];
 
