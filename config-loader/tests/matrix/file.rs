@@ -56,7 +56,7 @@ const FILE: [Row; 9] = [
 ];
 
 /// What happens to a directory with two files.
-const DIRECTORY: [Row; 9] = [
+const DIRECTORY: [Row; 10] = [
     ("missing", |path| fs::remove_dir_all(path).unwrap(), 69, "there is no such file or directory", MOUNT),
     ("a file where a directory is due", file_instead, 69, "there is no such file or directory", MOUNT),
     ("without files", |path| emptied(path), 69, "is a directory without files", "create it"),
@@ -89,6 +89,7 @@ const DIRECTORY: [Row; 9] = [
         "its name is not UTF-8",
         "rename the file",
     ),
+    ("10 GiB in many files", large_in_all, 65, "its files are larger than 64MiB in all", "limits.set"),
     ("a file of 10 GiB in it", |path| large(&path.join("c")), 65, "/c: is larger than the 16777216 bytes", LIMIT),
 ];
 
@@ -195,17 +196,23 @@ fn what_comes_and_where_it_goes() {
     each(content::faults(&folder).into_iter().chain(target::faults(&folder)).collect());
 }
 
+/// In files that are not too large.
+fn large_in_all(path: &Path) {
+    for name in 0..640 {
+        File::create(path.join(name.to_string())).unwrap().write_all_at(b"canary", 15 << 20).unwrap();
+    }
+}
+
 #[test]
 fn a_set_that_is_too_large_though_no_file_is() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("0"), "canary").unwrap();
-    let set = || Set::of("binary", source(dir.path()));
-    let fault = || {
-        for name in ["1", "2", "3", "4", "5"] {
-            File::create(dir.path().join(name)).unwrap().write_all_at(b"canary", 15 << 20).unwrap();
+    let [one, two] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    for dir in [&one, &two] {
+        for name in ["a", "b", "c"] {
+            File::create(dir.path().join(name)).unwrap().write_all_at(b"canary", 200 << 10).unwrap();
         }
-        set()
-    };
-    let case = Case { code: 65, place: "the set: has ".to_owned(), says: "64MiB are allowed", hint: "limits.set" };
+    }
+    let set = || Set { whole: "1MiB", ..Set::of("binary", source(one.path())) };
+    let fault = || Set { beside: Some(source(two.path())), ..set() };
+    let case = Case { code: 65, place: "the set: has ".to_owned(), says: "1MiB are allowed", hint: "limits.set" };
     stands(&Pod::new(), &set(), fault, &case);
 }

@@ -20,7 +20,7 @@ type Row = (&'static str, &'static str, fn(&Site) -> Vec<Reply>, i32, &'static s
 
 /// Enough for what ends by itself; little for what ends with the deadline.
 const LONG: &str = "40s";
-const SHORT: &str = "2s";
+const SHORT: &str = "3s";
 
 const LOGS: &str = "at the server's own logs";
 const RAISE: &str = "CONFIG_LOADER_DEADLINE";

@@ -37,7 +37,7 @@ fn source(port: u16, authority: &Authority) -> Value {
 
 fn stands_as(site: &Site, then: Value, port: u16, says: &'static str, hint: &'static str) {
     let case = Case::of(&format!("https://localhost:{port}/tested"), 69, says, hint);
-    stands(&Pod::new(), &site.set(), || Set::of("tools", then).within("2s"), &case);
+    stands(&Pod::new(), &site.set(), || Set::of("tools", then).within("3s"), &case);
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! Content that stands in the file itself.
 
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
+};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -52,4 +57,34 @@ fn a_file_that_cannot_be_read_is_78() {
         let case = Case { code: 78, place: place.to_owned(), says, hint };
         stands(&pod, &good, || Set::of("text", source), &case);
     }
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_to() {
+    let pod = Pod::unprivileged();
+    let set = |text: &str| Set::of("text", Inline.having("", text.as_bytes()));
+    let fault = || {
+        fs::set_permissions(pod.directory(), fs::Permissions::from_mode(0o555)).unwrap();
+        set("canary two")
+    };
+    let place = format!("publishing: cannot make `{}/..set-", pod.directory().display());
+    let case = Case { code: 77, place, says: "Permission denied", hint: "securityContext.fsGroup" };
+    stands(&pod, &set("canary"), fault, &case);
+    // Else it could not be removed.
+    fs::set_permissions(pod.directory(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_directory_that_another_one_is_publishing_into() {
+    let pod = Pod::new();
+    let set = |text: &str| Set::of("text", Inline.having("", text.as_bytes()));
+    let mut lock = None;
+    let fault = || {
+        let held = lock.insert(File::open(pod.directory().join("..lock")).unwrap());
+        held.lock().unwrap();
+        set("canary two").within("1s")
+    };
+    let place = "publishing: another config-loader holds `".to_owned();
+    let case = Case { code: 75, place, says: "/config/..lock", hint: "let only one at a time publish" };
+    stands(&pod, &set("canary"), fault, &case);
 }

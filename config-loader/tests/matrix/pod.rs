@@ -64,7 +64,8 @@ impl Pod {
         let mount = format!("mount -t tmpfs -o size={size},mode=0755 x \"$0\"");
         let pod = Self::new();
         let (volume, id) = pod.volume(&["-Urm"], &mount)?;
-        let enter = ["nsenter", "--target", &id, "--user", "--mount", "--"].map(str::to_owned);
+        let enter =
+            ["nsenter", "--target", &id, "--user", "--preserve-credentials", "--mount", "--"].map(str::to_owned);
         Some(Self { by: enter.to_vec(), volume: Some(volume), ..pod })
     }
 

@@ -171,7 +171,7 @@ fn redis_that_is_down_or_hangs() {
     let good = down.set("a");
     let fault = || {
         down.server = None;
-        good.clone().within("2s")
+        good.clone().within("3s")
     };
     stands(&Pod::new(), &good, fault, &case);
 
@@ -180,7 +180,7 @@ fn redis_that_is_down_or_hangs() {
         paused.server.as_ref().unwrap().pause();
         paused.source(&paused.url(), "a", "password")
     };
-    stands(&Pod::new(), &paused.set("a"), || Set::of("text", fault()).within("2s"), &case);
+    stands(&Pod::new(), &paused.set("a"), || Set::of("text", fault()).within("3s"), &case);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn no_tls_with_what_speaks_it() {
     let plain = redis.source(&format!("redis://localhost:{port}"), "a", "password");
     let plain_place = format!("redis://localhost:{port}/0 key a");
     let case = Case::of(&plain_place, 69, "the connection was cut off", "if it speaks TLS, write rediss://");
-    stands(&pod, &redis.set("a"), || Set::of("text", plain).within("2s"), &case);
+    stands(&pod, &redis.set("a"), || Set::of("text", plain).within("3s"), &case);
 
     let over = || Set::of("text", redis.source(&format!("rediss://localhost:{port}"), "a", "password"));
     let place = plain_place.replace("redis://", "rediss://");
@@ -212,7 +212,7 @@ fn what_is_no_redis_or_none_that_works() {
         (
             "drips",
             endless(&[":9\r\n"], b"\r", Duration::from_millis(30)),
-            "2s",
+            "3s",
             75,
             "before the deadline",
             "CONFIG_LOADER_DEADLINE",
@@ -220,16 +220,16 @@ fn what_is_no_redis_or_none_that_works() {
         (
             "drips a long value",
             endless(&[":999\r\n", "$999\r\n"], b"c", Duration::from_millis(30)),
-            "2s",
+            "3s",
             75,
             "before the deadline",
             "CONFIG_LOADER_DEADLINE",
         ),
-        ("cuts", short(&[":9\r\n", "$9\r\ncan"]), "2s", 69, "the connection was cut off", "if it speaks TLS"),
+        ("cuts", short(&[":9\r\n", "$9\r\ncan"]), "3s", 69, "the connection was cut off", "if it speaks TLS"),
         (
             "announces less than comes",
             short(&[":3\r\n", "$3\r\ncanary\r\n"]),
-            "2s",
+            "3s",
             69,
             "what answers is not Redis",
             "correct host or port",
@@ -253,12 +253,12 @@ fn what_is_no_redis_or_none_that_works() {
         (
             "no Redis",
             short(&["HTTP/1.1 400 Bad Request\r\n\r\ncanary"]),
-            "2s",
+            "3s",
             69,
             "what answers is not Redis",
             "correct host or port",
         ),
-        ("loading", short(&["-LOADING canary\r\n"]), "2s", 69, "Redis is still loading its data", "give it time"),
+        ("loading", short(&["-LOADING canary\r\n"]), "3s", 69, "Redis is still loading its data", "give it time"),
     ];
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for (name, address, within, code, says, hint) in rows {

@@ -125,7 +125,7 @@ fn half_a_key(moto: &Moto) {
 type Row = (&'static str, &'static str, fn() -> Reply, i32, &'static str, &'static str);
 
 const LONG: &str = "40s";
-const SHORT: &str = "2s";
+const SHORT: &str = "3s";
 const RAISE: &str = "CONFIG_LOADER_DEADLINE";
 const LOGS: &str = "look at the server's own logs";
 const LIMIT: &str = "max_size or limits.file";

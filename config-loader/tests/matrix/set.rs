@@ -37,6 +37,8 @@ pub(crate) struct Set {
     pub(crate) target: &'static str,
     /// The largest file.
     pub(crate) limit: &'static str,
+    /// The largest set.
+    pub(crate) whole: &'static str,
     pub(crate) deadline: &'static str,
     /// Another source, of another file.
     pub(crate) beside: Option<Value>,
@@ -51,6 +53,7 @@ impl Set {
             checks: json!({}),
             target: "tested",
             limit: "16MiB",
+            whole: "64MiB",
             deadline: LONG,
             beside: None,
             environment: Vec::new(),
@@ -72,12 +75,14 @@ impl Set {
 
     /// The file that describes it. What is JSON is YAML.
     pub(crate) fn described(&self) -> String {
-        let Self { kind, source, checks, target, limit, beside, .. } = self;
+        let Self { kind, source, checks, target, limit, whole, beside, .. } = self;
         let mut files =
             vec![json!({"name": "tested", "target": target, "type": kind, "source": source, "checks": checks})];
         files.extend(
-            beside.iter().map(|source| json!({"name": "beside", "target": "beside", "type": "text", "source": source})),
+            beside
+                .iter()
+                .map(|source| json!({"name": "beside", "target": "beside", "type": "binary", "source": source})),
         );
-        json!({"limits": {"file": limit}, "files": files}).to_string()
+        json!({"limits": {"file": limit, "set": whole}, "files": files}).to_string()
     }
 }

@@ -47,7 +47,7 @@ fn read_only(source: &dyn Source) {
     let place = format!("publishing: cannot lock `{}", directory.display());
     let case = case(place, "Read-only file system", "without `readOnly`");
     let fault = || {
-        pod.run(&["mount", "-o", "remount,ro", directory.to_str().unwrap()]).unwrap();
+        pod.run(&["mount", "-o", "remount,bind,ro", directory.to_str().unwrap()]).unwrap();
         set(source, "read-only", b"canary two")
     };
     stands(&pod, &set(source, "read-only", b"canary"), fault, &case);
