@@ -13,7 +13,6 @@
 mod case;
 mod confined;
 mod content;
-#[cfg(all(feature = "redis", feature = "s3"))]
 mod drop_in;
 mod file;
 mod http;
