@@ -28,7 +28,7 @@ const LIMIT: &str = "raise its checks.max_size or limits.file";
 const CUT: &str = "the server closed the connection, or sent less than it announced";
 const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 25] = [
     ("hangs", SHORT, |_| vec![Reply::raw("").then(Then::Hang)], 75, "no answer before the deadline", RAISE),
     ("hangs half way", SHORT, |_| vec![announcing(100).then(Then::Hang)], 75, "before the deadline", RAISE),
     ("drips", SHORT, |_| vec![announcing(9999).then(drip())], 75, "before the deadline", RAISE),
@@ -114,6 +114,7 @@ const ROWS: [Row; 24] = [
         "redirects to a file: URL",
         "only http and https",
     ),
+    ("headers without an end", SHORT, |_| vec![headers()], 69, "the connection broke before an answer came", LOGS),
     (
         "no HTTP",
         SHORT,
@@ -157,6 +158,10 @@ fn endless() -> Then {
 
 fn chunks() -> Reply {
     Reply::raw(HEAD).then(Then::Repeat([b"10000\r\n".as_slice(), &[b'x'; 1 << 16], b"\r\n"].concat()))
+}
+
+fn headers() -> Reply {
+    Reply::raw("HTTP/1.1 200 OK\r\n").then(Then::Repeat(b"x-team: canary\r\n".repeat(1 << 12)))
 }
 
 fn gzipped(body: &[u8]) -> Reply {
