@@ -8,7 +8,7 @@ use crate::{
     set::{Set, Source},
 };
 
-const TOOLS: &str = r#"[{"type": "function", "function": {"name": "search", "description": "canary", "parameters": {"type": "object"}}}]"#;
+const TOOLS: &str = r#"[{"name": "search", "description": "canary", "input_schema": {"type": "object"}}]"#;
 
 const BOMB: &str = "a: &a [canary, x, x, x, x, x, x, x, x]
 b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]

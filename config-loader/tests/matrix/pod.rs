@@ -69,8 +69,8 @@ impl Pod {
         Some(Self { by: enter.to_vec(), volume: Some(volume), ..pod })
     }
 
-    /// One as in a cluster that is careful: not root, no capability, nothing that can be written to but the volume, which
-    /// is the group's, and the termination log. `None` where that cannot be made.
+    /// One as in a careful cluster: not root, no capability, nothing that can be written to but the volume, which is the
+    /// group's, and the termination log. `None` where that cannot be made.
     pub(crate) fn confined() -> Option<Self> {
         let pod = Self::new().within_reach();
         File::create(pod.path("termination-log")).unwrap();
