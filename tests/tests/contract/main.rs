@@ -23,6 +23,7 @@ mod metrics;
 mod nodelay;
 mod pod;
 mod secrecy;
+mod set;
 mod simulated;
 mod start;
 mod streams;
