@@ -60,7 +60,7 @@ async fn tell(plan: &Plan, pod: &Pod, screen: &mut Screen) -> Result<()> {
     let account = Account::of(plan).await?;
     screen.title(&format!("5. The ambassador's account, http://{}/metrics", plan.admin))?;
     account.print(screen)?;
-    account.check(plan)
+    account.check(plan, &set)
 }
 
 async fn whole(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Screen) -> Result<()> {

@@ -30,6 +30,8 @@ async fn the_agent_says_what_the_set_says_and_it_arrives() {
     ] {
         assert!(told.contains(clue), "no {clue:?} in\n{told}");
     }
+    let rows = |name: &str| told.lines().filter_map(|line| line.trim_start().strip_prefix(name)).next().map(str::trim);
+    assert_eq!(rows("digest "), rows("set "), "the metric tells of the set\n{told}");
 }
 
 #[tokio::test]
