@@ -1,6 +1,7 @@
 //! The life of the process, in order.
 
 mod cli;
+mod watch;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,16 +10,22 @@ use std::{
 
 use chassis::{clock, config::Environment, exit::Code, output, shutdown::Signals, task, telemetry};
 use config_loader::{
-    assemble::{Moment, Set, assemble},
+    assemble::Set,
+    cache::Cache,
     check::guardrails,
     diff,
     failure::Failure,
+    gather::{Gathered, Moment},
     publish::{self, Published},
     report::{self, Failed, Outcome},
+    run::Run,
     settings::{self, Settings, Spec},
 };
 
-use crate::cli::{Cli, Command, SchemaOf};
+use crate::{
+    cli::{Cli, Command, SchemaOf},
+    watch::Watch,
+};
 
 fn main() -> ExitCode {
     let environment = Environment::from_process();
@@ -74,45 +81,81 @@ fn main() -> ExitCode {
 
 /// Fetches, checks and publishes.
 fn load(settings: &Settings, environment: &Environment, moment: Moment, log: &Path) -> Result<(), Vec<Failed>> {
-    let set = assembled(settings, environment, moment)?;
-    let wait = moment.until.saturating_duration_since(clock::now());
+    let cache = Cache::of(settings, environment).map_err(|failure| of("the cache", failure))?;
+    let run = Run::new(settings, environment, moment)?;
+    let watch = Watch::until(moment.until, log);
+    let (set, gathered) = unless_stopped(async {
+        match (run.newest(cache.as_ref()).await, &cache) {
+            (Ok((set, gathered)), _) => Ok((set, Some(gathered))),
+            (Err(failed), Some(cache)) => run.last_good(cache, failed).await.map(|set| (set, None)),
+            (Err(failed), None) => Err(failed),
+        }
+    })?;
+    warn(&set);
+    // Less than is left, so that there is time to say who holds the lock.
+    let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
     let published = publish::publish(&settings.directory, &set.files, &set.manifest, wait)
-        .map_err(|failure| vec![Failed { name: "publishing".to_owned(), source: None, failure }])?;
+        .map_err(|failure| of("publishing", failure))?;
     let changed = published == Published::Swapped;
-    tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale = false, "published");
+    let stale = set.manifest.stale.is_some();
+    tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale, "published");
     let text = Outcome::Published { directory: &settings.directory, manifest: &set.manifest, changed }.text();
+    drop(watch);
     output::line(text.trim_end());
     report::leave(log, &text);
+    if let (Some(cache), Some(gathered)) = (&cache, &gathered) {
+        keep(cache, gathered, moment);
+    }
     Ok(())
 }
 
-/// A set, or why there is none: a signal to stop is a reason, too.
+/// Keeps what was good for a worse day. The set is published: nothing that goes wrong here is a failure.
+fn keep(cache: &Cache, gathered: &Gathered, moment: Moment) {
+    if let Err(error) = task::block_on(cache.save(gathered, moment.unix)) {
+        tracing::warn!(%error, "this set is good, and could not be kept");
+    }
+}
+
+/// The newest set and no other.
 fn assembled(settings: &Settings, environment: &Environment, moment: Moment) -> Result<Set, Vec<Failed>> {
-    let whole = |failure| vec![Failed { name: "the set".to_owned(), source: None, failure }];
-    let broken = |error: std::io::Error| whole(Failure::new(Code::Software, error.to_string()));
-    let set = task::block_on(async {
+    let run = Run::new(settings, environment, moment)?;
+    let (set, _) = unless_stopped(run.newest(None))?;
+    warn(&set);
+    Ok(set)
+}
+
+/// What the work gives, unless there is a signal to stop before it does.
+fn unless_stopped<T>(work: impl Future<Output = Result<T, Vec<Failed>>>) -> Result<T, Vec<Failed>> {
+    let broken = |error: std::io::Error| of("the set", Failure::new(Code::Software, error.to_string()));
+    task::block_on(async {
         let mut signals = Signals::install().map_err(broken)?;
         tokio::select! {
             biased;
             signal = signals.next() => {
                 let message = format!("stopped by {signal} before the set was whole");
-                Err(whole(Failure::new(Code::Deadline, message).with_hint("nothing is wrong with it: run it again")))
+                let hint = "nothing is wrong with it: run it again";
+                Err(of("the set", Failure::new(Code::Deadline, message).with_hint(hint)))
             }
-            set = assemble(settings, environment, moment) => set,
+            done = work => done,
         }
-    });
-    let set = set.map_err(broken)??;
+    })
+    .map_err(broken)?
+}
+
+fn warn(set: &Set) {
     for warning in &set.warnings {
         tracing::warn!("{warning}");
     }
-    Ok(set)
+}
+
+fn of(name: &str, failure: Failure) -> Vec<Failed> {
+    vec![Failed { name: name.to_owned(), source: None, failure }]
 }
 
 /// Tells what would change.
 fn changes(settings: &Settings, environment: &Environment, moment: Moment) -> Result<(), Vec<Failed>> {
     let set = assembled(settings, environment, moment)?;
-    let published = publish::published(&settings.directory)
-        .map_err(|failure| vec![Failed { name: "what is published".to_owned(), source: None, failure }])?;
+    let published = publish::published(&settings.directory).map_err(|failure| of("what is published", failure))?;
     let changes = diff::diff(published.as_ref().map(|(manifest, _)| manifest), &set.manifest);
     output::line(if changes.is_empty() { "nothing would change" } else { changes.trim_end() });
     Ok(())

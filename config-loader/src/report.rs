@@ -133,7 +133,9 @@ fn failed(all: &[Failed], code: Code) -> String {
     let mut sorted: Vec<&Failed> = all.iter().collect();
     sorted.sort_by_key(|failed| std::cmp::Reverse(weight(failed.failure.code)));
     for Failed { name, source, failure } in sorted {
-        let source = source.as_deref().map(|source| format!(" ({source})")).unwrap_or_default();
+        // Most failures begin with where they happened.
+        let source = source.as_deref().filter(|source| !failure.message.contains(source));
+        let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
         line(&mut text, &format!("{name}{source}: {failure}"));
     }
     text
@@ -212,7 +214,7 @@ mod tests {
             target: "system-prompt.txt".to_owned(),
             source: "https://a.example/p".to_owned(),
             version: Some("\"v7\"".to_owned()),
-            label: None,
+            resolved: None,
             sha256: sha256(b"x"),
             bytes: 1,
             mode: octal(0o444),
