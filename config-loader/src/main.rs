@@ -1,6 +1,7 @@
 //! The life of the process, in order.
 
 mod cli;
+mod told;
 mod watch;
 
 use std::{
@@ -24,6 +25,7 @@ use config_loader::{
 
 use crate::{
     cli::{Cli, Command, SchemaOf},
+    told::{refused, told},
     watch::Watch,
 };
 
@@ -43,12 +45,13 @@ fn main() -> ExitCode {
     let log: PathBuf = environment.get("TERMINATION_LOG").unwrap_or(report::TERMINATION_LOG).into();
     let about =
         telemetry::Settings { service: "config-loader", version: env!("CARGO_PKG_VERSION"), environment: &environment };
-    let _telemetry = telemetry::init(&about);
+    let mut telemetry = telemetry::init(&about);
     let loaded = match settings::load(&environment) {
         Ok(loaded) => loaded,
         Err(problems) => {
             output::complain(&problems);
             report::leave(&log, &format!("failed (exit code 78, configuration):\n{problems}\n"));
+            refused(&mut telemetry, &about);
             return Code::Config.into();
         }
     };
@@ -59,7 +62,9 @@ fn main() -> ExitCode {
     let seed = u64::try_from(clock::unix().as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
     let moment = Moment { until: started + loaded.settings.deadline, unix: clock::unix(), seed };
     let ended = match command {
-        None => load(&loaded.settings, &environment, moment, &log),
+        None => told(&mut telemetry, &about, &loaded.settings.directory, || {
+            load(&loaded.settings, &environment, moment, &log)
+        }),
         Some(Command::Verify) => assembled(&loaded.settings, &environment, moment).map(|set| verified(&set)),
         Some(Command::Lint) => lint(loaded.settings, &environment, moment),
         Some(Command::Diff) => changes(&loaded.settings, &environment, moment),

@@ -30,5 +30,6 @@ mod streams;
 mod support;
 mod timeouts;
 mod tls;
+mod told;
 mod traces;
 mod translation;
