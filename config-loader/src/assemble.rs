@@ -1,6 +1,6 @@
 //! Everything that was gathered, checked, becomes a set; or every reason why there is none.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chassis::{config::Environment, exit::Code, units::Size};
@@ -11,13 +11,11 @@ use crate::{
     gather::Gathered,
     manifest::{self, Manifest},
     publish::PublishedFile,
+    reach,
     report::Failed,
     settings::{Entry, Settings, Spec},
     source::{Content, Fetched},
 };
-
-/// How much a template may read of a file, in bytes.
-const MAX_TEMPLATE_FILE: u64 = 1024 * 1024;
 
 /// A set that may be published.
 #[derive(Debug)]
@@ -41,7 +39,7 @@ pub fn assemble(
     location: impl Fn(&Spec) -> String,
     unix: Duration,
 ) -> Result<Set, Vec<Failed>> {
-    let context = context(settings, environment);
+    let context = reach::context(settings, environment);
     let mut failed = Vec::new();
     let mut made = Made::default();
     for entry in &settings.entries {
@@ -184,23 +182,4 @@ fn key(wanted: &crate::file::Signature) -> Result<signature::Key, Failure> {
         (None, None) => String::new(),
     };
     text.parse().map_err(|error| Failure::new(Code::Config, format!("checks.signature: the key {error}")))
-}
-
-/// What templates may use.
-fn context(settings: &Settings, environment: &Environment) -> template::Context {
-    let env: BTreeMap<String, String> =
-        environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    template::Context { env, values: settings.values.clone(), file: Arc::new(read_file) }
-}
-
-/// A file of the downward API, or any other small text.
-fn read_file(path: &str) -> Result<String, String> {
-    let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
-    if !about.is_file() {
-        return Err("is no ordinary file".to_owned());
-    }
-    if about.len() > MAX_TEMPLATE_FILE {
-        return Err("is larger than 1 MiB".to_owned());
-    }
-    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
 }

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout_at};
 
 use crate::{
     failure::{Failure, Retry},
+    progress::{Event, Progress},
     source::{Fetched, Limits, Source},
 };
 
@@ -32,11 +33,28 @@ pub struct Asked {
 /// Fetches from all of them at once, each until it succeeds, fails for good, or `until` has come. In their order.
 ///
 /// `seed` decides the jitter: pods that start together do not come back together.
-pub async fn fetch_all(asked: Vec<Asked>, until: Instant, seed: u64) -> Vec<Result<Fetched, Failure>> {
+pub async fn fetch_all(
+    asked: Vec<Asked>,
+    until: Instant,
+    seed: u64,
+    progress: &Arc<dyn Progress>,
+) -> Vec<Result<Fetched, Failure>> {
     let started: Vec<_> = asked
         .into_iter()
         .zip(0_u64..)
-        .map(|(asked, index)| task::spawn(async move { fetch(&asked, until, seed.wrapping_add(index)).await }))
+        .map(|(asked, index)| {
+            let progress = Arc::clone(progress);
+            task::spawn(async move {
+                let location = asked.source.location();
+                progress.tell(&location, Event::Asked);
+                let tell = |event: Event<'_>| progress.tell(&location, event);
+                let result = fetch(&asked, until, seed.wrapping_add(index), &tell).await;
+                if let Err(failure) = &result {
+                    tell(Event::Failed(failure));
+                }
+                result
+            })
+        })
         .collect();
     let mut outcomes = Vec::with_capacity(started.len());
     for fetching in started {
@@ -48,7 +66,12 @@ pub async fn fetch_all(asked: Vec<Asked>, until: Instant, seed: u64) -> Vec<Resu
 }
 
 /// Fetches from one, again and again where that may help.
-async fn fetch(asked: &Asked, until: Instant, seed: u64) -> Result<Fetched, Failure> {
+async fn fetch(
+    asked: &Asked,
+    until: Instant,
+    seed: u64,
+    tell: &(dyn Fn(Event<'_>) + Sync),
+) -> Result<Fetched, Failure> {
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -56,7 +79,6 @@ async fn fetch(asked: &Asked, until: Instant, seed: u64) -> Result<Fetched, Fail
         .with_jitter_seed(seed)
         .without_max_times()
         .build();
-    let location = asked.source.location();
     let since = clock::now();
     let mut tries = 0_u32;
     let mut last: Option<Failure> = None;
@@ -65,27 +87,17 @@ async fn fetch(asked: &Asked, until: Instant, seed: u64) -> Result<Fetched, Fail
         let Ok(result) = timeout_at(until.into(), ask(asked)).await else { return Err(out_of_time(last)) };
         let failure = match result {
             Ok((fetched, changed)) => {
-                let ms = u64::try_from(clock::now().saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX);
-                let Fetched { version, resolved, .. } = &fetched;
-                tracing::info!(
-                    source = location,
-                    bytes = fetched.size(),
-                    version,
-                    resolved,
-                    tries,
-                    ms,
-                    changed,
-                    "fetched"
-                );
+                let took = clock::now().saturating_duration_since(since);
+                tell(Event::Fetched { fetched: &fetched, tries, took, changed });
                 return Ok(fetched);
             }
             Err(failure) => failure,
         };
         let Some(pause) = pause(failure.retry, pauses.next()) else { return Err(failure) };
-        tracing::warn!(source = location, tries, pause = ?pause, "{failure}; trying again");
         if clock::now() + pause >= until {
             return Err(out_of_time(Some(failure)));
         }
+        tell(Event::Again { failure: &failure, tries, pause });
         last = Some(failure);
         sleep(pause).await;
     }
@@ -133,7 +145,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::source::Content;
+    use crate::{progress::Log, source::Content};
 
     /// Fails in these ways, then succeeds; hangs once at its end if told to.
     #[derive(Debug, Default)]
@@ -171,7 +183,8 @@ mod tests {
     fn run(sources: Vec<Scripted>, known: Option<Fetched>, within: Duration) -> Vec<Result<Fetched, Failure>> {
         let limits = Limits { file: 10, files: 10 };
         let asked = sources.into_iter().map(|source| Asked { source: Arc::new(source), limits, known: known.clone() });
-        task::block_on(fetch_all(asked.collect(), clock::now() + within, 1)).unwrap()
+        let progress: Arc<dyn Progress> = Arc::new(Log);
+        task::block_on(async { fetch_all(asked.collect(), clock::now() + within, 1, &progress).await }).unwrap()
     }
 
     fn failing(failures: Vec<Failure>) -> Scripted {

@@ -25,6 +25,9 @@ pub struct File {
     /// Values for templates, beside `env`.
     #[serde(default)]
     pub values: BTreeMap<String, serde_json::Value>,
+    /// What else templates may use.
+    #[serde(default)]
+    pub templates: Templates,
     /// Where the last good set is kept, for when a source is down.
     #[serde(default)]
     pub cache: Option<Cache>,
@@ -53,6 +56,19 @@ pub struct Cache {
     /// How long ago a set must have been good to be used. Default: 30d.
     #[serde(default)]
     pub max_stale: Option<Span>,
+}
+
+/// What templates may use beside `values`. Their text goes to a model, so it is not everything.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Templates {
+    /// The variables that `env` has, or beginnings of names with `*` at the end. Default: those whose names do not sound
+    /// like a secret (no KEY, TOKEN, SECRET, PASSWORD, CREDENTIAL or AUTH among their words, no _URL at their end).
+    #[serde(default)]
+    pub env: Option<Vec<String>>,
+    /// The directories below which `file()` reads. Default: /etc/podinfo.
+    #[serde(default)]
+    pub files: Option<Vec<String>>,
 }
 
 /// How much may come.

@@ -12,6 +12,7 @@ use crate::{
     cache::Record,
     failure::Failure,
     fetch::{Asked, fetch_all},
+    progress::Progress,
     report::Failed,
     settings::{Entry, Identity, Settings, Spec},
     source::{Fetched, Limits, Source},
@@ -65,13 +66,13 @@ impl Origins {
     }
 
     /// Asks all of them. Of what is in `known`, sources that can tell say only that it has not changed.
-    pub async fn fetch(&self, known: &Record, moment: Moment) -> Gathered {
+    pub async fn fetch(&self, known: &Record, moment: Moment, progress: &Arc<dyn Progress>) -> Gathered {
         let asked = self.sources.iter().map(|(identity, (source, limits))| Asked {
             source: Arc::clone(source),
             limits: *limits,
             known: known.sources.get(identity).cloned(),
         });
-        let outcomes = fetch_all(asked.collect(), moment.until, moment.seed).await;
+        let outcomes = fetch_all(asked.collect(), moment.until, moment.seed, progress).await;
         self.sources.keys().cloned().zip(outcomes).collect()
     }
 }

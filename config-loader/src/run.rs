@@ -1,6 +1,9 @@
 //! From settings to a set that may be published: the newest, or the last good one where a source is down.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chassis::{clock, config::Environment};
 
@@ -9,18 +12,30 @@ use crate::{
     cache::{Cache, may_stand_in},
     failure::Failure,
     gather::{Gathered, Moment, Origins},
+    progress::Progress,
     report::Failed,
     settings::{Settings, Spec},
 };
 
-/// What of the deadline is kept for what comes after fetching: a tenth, at most this.
+/// What of the deadline is kept for what comes after fetching: a quarter, at most this.
 const RESERVE: Duration = Duration::from_secs(5);
+
+/// What a run takes from outside.
+#[derive(Debug)]
+pub struct World<'a> {
+    /// What templates, credentials and proxies are looked up in.
+    pub environment: &'a Environment,
+    /// When it is.
+    pub moment: Moment,
+    /// Who is told what happens meanwhile.
+    pub progress: Arc<dyn Progress>,
+}
 
 /// Where sets come from.
 #[derive(Debug)]
 pub struct Run<'a> {
     settings: &'a Settings,
-    environment: &'a Environment,
+    world: &'a World<'a>,
     moment: Moment,
     /// When all of it must be over.
     until: Instant,
@@ -28,15 +43,15 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run as of `moment`. Nothing is asked for so far.
+    /// A run. Nothing is asked for so far.
     ///
     /// # Errors
     /// Every entry with a source that cannot be.
-    pub fn new(settings: &'a Settings, environment: &'a Environment, moment: Moment) -> Result<Self, Vec<Failed>> {
-        let origins = Origins::of(settings, environment)?;
-        let until = moment.until;
-        let moment = Moment { until: until - (settings.deadline / 10).min(RESERVE), ..moment };
-        Ok(Self { settings, environment, moment, until, origins })
+    pub fn new(settings: &'a Settings, world: &'a World<'a>) -> Result<Self, Vec<Failed>> {
+        let origins = Origins::of(settings, world.environment)?;
+        let until = world.moment.until;
+        let moment = Moment { until: until - (settings.deadline / 4).min(RESERVE), ..world.moment };
+        Ok(Self { settings, world, moment, until, origins })
     }
 
     /// The newest set, with what its sources gave.
@@ -45,7 +60,7 @@ impl<'a> Run<'a> {
     /// Every file that stands in the way of it.
     pub async fn newest(&self, cache: Option<&Cache>) -> Result<(Set, Gathered), Vec<Failed>> {
         let known = cache.map(Cache::known).unwrap_or_default();
-        let gathered = self.origins.fetch(&known, self.moment).await;
+        let gathered = self.origins.fetch(&known, self.moment, &self.world.progress).await;
         let set = self.assemble(&gathered, self.moment.unix)?;
         Ok((set, gathered))
     }
@@ -100,6 +115,6 @@ impl<'a> Run<'a> {
 
     fn assemble(&self, gathered: &Gathered, unix: Duration) -> Result<Set, Vec<Failed>> {
         let location = |spec: &Spec| self.origins.location(&spec.identity());
-        assemble(self.settings, self.environment, gathered, location, unix)
+        assemble(self.settings, self.world.environment, gathered, location, unix)
     }
 }

@@ -14,11 +14,11 @@ use config_loader::{
 use tracing::field::Empty;
 
 /// Carries out a run that fills `directory`, as the span `config.load`, and tells how it ended.
-pub(crate) fn told(
+pub(crate) fn run(
     guard: &mut Guard,
     about: &Settings<'_>,
     directory: &Path,
-    run: impl FnOnce() -> Result<(), Vec<Failed>>,
+    load: impl FnOnce() -> Result<(), Vec<Failed>>,
 ) -> Result<(), Vec<Failed>> {
     let began = clock::now();
     let span = tracing::info_span!(
@@ -28,7 +28,7 @@ pub(crate) fn told(
         exit_code = Empty,
         otel.status_code = Empty
     );
-    let ended = run();
+    let ended = load();
     let code = ended.as_ref().err().map_or(Code::Ok, |failed| Outcome::Failed(failed).code());
     let set = if code == Code::Ok { published(directory) } else { None };
     span.record("exit_code", i64::from(code as u8));

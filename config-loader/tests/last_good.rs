@@ -95,7 +95,7 @@ impl Bench {
     /// Describes a set of the store's prompt and of what is inline, with this cache.
     fn describe(&self, cache: &str, entry: &str) -> &Self {
         let file = format!(
-            "deadline: 3s\ncache: {{ {cache} }}\nfiles:\n  - {{ name: prompt, target: system-prompt.txt, type: prompt, \
+            "deadline: 8s\ncache: {{ {cache} }}\nfiles:\n  - {{ name: prompt, target: system-prompt.txt, type: prompt, \
              source: {{ http: {{ url: '{}/p?token=hunter2' }} }} {entry} }}\n  - {{ name: notes, target: notes.txt, type: \
              text, source: {{ inline: 'some notes' }} }}\n",
             self.store.url

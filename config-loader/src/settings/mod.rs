@@ -48,6 +48,10 @@ pub struct Settings {
     pub max_set: u64,
     /// Values for templates.
     pub values: BTreeMap<String, serde_json::Value>,
+    /// The variables that templates may use, where they are named.
+    pub template_env: Option<Vec<String>>,
+    /// The directories that templates may read.
+    pub template_files: Vec<PathBuf>,
     /// Where the last good set is kept.
     pub cache: Option<Cache>,
     /// What it consists of.

@@ -14,6 +14,7 @@ use crate::{
         target::{Fault, Mode, Target},
     },
     file,
+    reach::FILES,
     source::Limits,
 };
 
@@ -34,12 +35,15 @@ pub(super) fn settings(file: file::File, environment: &Environment, problems: &m
     refuse_twins(&entries, problems);
     let directory: PathBuf = file.directory.map_or_else(|| directory(environment), Into::into);
     let cache = file.cache.and_then(|given| cache(given, &directory, problems));
+    let template_files = file.templates.files.unwrap_or_else(|| vec![FILES.to_owned()]);
     problems.is_empty().then_some(Settings {
         directory,
         deadline,
         limits,
         max_set,
         values: file.values,
+        template_env: file.templates.env,
+        template_files: template_files.into_iter().map(Into::into).collect(),
         cache,
         entries,
     })
