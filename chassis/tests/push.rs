@@ -3,40 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
-use std::thread;
+mod collector;
+
+use std::net::TcpListener;
 use std::time::Duration;
 
 use chassis::config::Environment;
 use chassis::telemetry::Gauge;
 use chassis::{clock, telemetry};
-
-/// Takes one export and returns the request as it came.
-fn receive(mut stream: TcpStream) -> Vec<u8> {
-    let mut request = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let read = stream.read(&mut chunk).unwrap();
-        request.extend_from_slice(&chunk[..read]);
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        let Some((head, _)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length: usize = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
-        let start = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-        if request.len() >= start + length {
-            break;
-        }
-    }
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    request
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
-}
 
 /// Tells a gauge to the collector at `endpoint` as a process does that ends, and how long that took.
 fn told(endpoint: &str) -> Duration {
@@ -54,19 +28,12 @@ fn told(endpoint: &str) -> Duration {
 
 #[test]
 fn gauges_reach_a_collector_and_one_that_is_away_or_deaf_holds_nobody_up() {
-    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", collector.local_addr().unwrap());
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in collector.incoming() {
-            sender.send(receive(stream.unwrap())).unwrap();
-        }
-    });
+    let (endpoint, receiver) = collector::start();
     told(&endpoint);
     let requests = [(); 2].map(|()| receiver.recv_timeout(Duration::from_secs(5)).unwrap());
     let request = requests.iter().find(|request| request.starts_with(b"POST /v1/metrics HTTP/1.1\r\n")).unwrap();
     for clue in ["application/x-protobuf", "test_info", "digest", "sha256:abc", "chassis-test"] {
-        assert!(contains(request, clue.as_bytes()), "{clue}: {}", String::from_utf8_lossy(request));
+        assert!(collector::contains(request, clue.as_bytes()), "{clue}: {}", String::from_utf8_lossy(request));
     }
     assert!(receiver.try_recv().is_err(), "it is told once");
 

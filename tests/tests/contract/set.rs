@@ -57,6 +57,18 @@ async fn a_prompt_of_ones_own_is_loaded_instead() {
 }
 
 #[tokio::test]
+async fn a_proxy_of_this_machine_is_not_asked_for_what_is_on_it() {
+    for exceptions in [None, Some("internal.example")] {
+        let mut command = pod("demo");
+        command.env("HTTP_PROXY", format!("http://{}", free_port())).env("CONFIG_LOADER_DEADLINE", "1s");
+        command.envs(exceptions.map(|exceptions| ("no_proxy", exceptions)));
+        let mut demo = Process::start(&mut command).unwrap();
+        let status = demo.wait(LONG_ENOUGH).await.expect("it ends by itself");
+        assert!(status.success(), "{}\n{}", demo.stdout.text(), demo.stderr.text());
+    }
+}
+
+#[tokio::test]
 async fn without_its_prompt_the_pod_does_not_start_and_says_why() {
     for command in ["demo", "up"] {
         let nobody = format!("http://{}/prompt.txt", free_port());
