@@ -370,7 +370,7 @@ fn a_credential_in_the_wrong_place_is_not_repeated() {
 #[test]
 fn the_schema_knows_units_and_descriptions() {
     let schema: serde_json::Value = serde_json::from_str(&schema::<File>()).unwrap();
-    assert_eq!(schema["$defs"]["Span"]["pattern"], "^[0-9]+(ms|s|m|h)$");
+    assert_eq!(schema["$defs"]["Span"]["pattern"], "^[0-9]+(ms|s|m|h|d)$");
     assert_eq!(schema["additionalProperties"], false);
 }
 

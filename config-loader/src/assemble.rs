@@ -1,10 +1,6 @@
-//! Everything that was fetched, checked, becomes a set; or every reason why there is none.
+//! Everything that was gathered, checked, becomes a set; or every reason why there is none.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chassis::{config::Environment, exit::Code, units::Size};
@@ -12,17 +8,14 @@ use chassis::{config::Environment, exit::Code, units::Size};
 use crate::{
     check::{self, Checked, Rules, digest::Digest, signature, target, target::Target, template},
     failure::Failure,
-    fetch::{Outcome, fetch_all},
+    gather::Gathered,
     manifest::{self, Manifest},
     publish::PublishedFile,
+    reach,
     report::Failed,
-    settings::{Entry, Settings},
-    source::{Content, Fetched, Source},
-    sources::Sources,
+    settings::{Entry, Settings, Spec},
+    source::{Content, Fetched},
 };
-
-/// How much a template may read of a file, in bytes.
-const MAX_TEMPLATE_FILE: u64 = 1024 * 1024;
 
 /// A set that may be published.
 #[derive(Debug)]
@@ -35,58 +28,31 @@ pub struct Set {
     pub warnings: Vec<String>,
 }
 
-/// When and how chance falls: what a run takes from outside.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// When it must be over.
-    pub until: Instant,
-    /// The time, since 1970.
-    pub unix: Duration,
-    /// Decides the jitter.
-    pub seed: u64,
-}
-
-/// Fetches and checks all of a set.
+/// Checks what was gathered at `unix` (since 1970) and makes a set of it; `location` says where a source is.
 ///
 /// # Errors
 /// Every file that stands in the way of it.
-pub async fn assemble(settings: &Settings, environment: &Environment, moment: Moment) -> Result<Set, Vec<Failed>> {
-    let sources = Sources::new(environment);
+pub fn assemble(
+    settings: &Settings,
+    environment: &Environment,
+    gathered: &Gathered,
+    location: impl Fn(&Spec) -> String,
+    unix: Duration,
+) -> Result<Set, Vec<Failed>> {
+    let context = reach::context(settings, environment);
     let mut failed = Vec::new();
-    let mut wanted = Vec::new();
-    let mut asked: Vec<Arc<dyn Source>> = Vec::new();
-    for entry in &settings.entries {
-        let made = sources.source(&entry.source);
-        let signature = entry.signature.as_ref().map(|spec| sources.source(spec)).transpose();
-        match (made, signature) {
-            (Ok(source), Ok(signature)) => {
-                wanted.push((entry, source.location(), signature.is_some()));
-                asked.push(source);
-                asked.extend(signature);
-            }
-            (Err(failure), _) | (_, Err(failure)) => {
-                failed.push(Failed { name: entry.name.clone(), source: None, failure });
-            }
-        }
-    }
-    if !failed.is_empty() {
-        return Err(failed);
-    }
-    let mut outcomes = fetch_all(asked, settings.limits, moment.until, moment.seed).await.into_iter();
-    let context = context(settings, environment);
     let mut made = Made::default();
-    for (entry, location, signed) in wanted {
-        let fetched = outcomes.next();
-        let signature = if signed { outcomes.next() } else { None };
-        match read(entry, fetched, signature, settings, &context) {
-            Ok(files) => made.add(entry, &location, files, moment.unix),
+    for entry in &settings.entries {
+        let location = location(&entry.source);
+        match read(entry, gathered, settings, &context) {
+            Ok(files) => made.add(entry, &location, files, unix),
             Err(failure) if entry.optional && matches!(failure.code, Code::Unavailable | Code::Deadline) => {
                 made.warnings.push(format!("{}: left out, because it is optional: {failure}", entry.name));
             }
             Err(failure) => failed.push(Failed { name: entry.name.clone(), source: Some(location), failure }),
         }
     }
-    made.finish(failed, settings, moment.unix)
+    made.finish(failed, settings, unix)
 }
 
 /// What has been made of the entries so far.
@@ -99,23 +65,24 @@ struct Made {
     warnings: Vec<String>,
 }
 
-/// A file of an entry, and what its source calls this version of it.
+/// A file of an entry, what its source calls this version of it, and where that was in the end.
 struct File {
     target: Target,
     checked: Checked,
     version: Option<String>,
+    resolved: Option<String>,
 }
 
 impl Made {
     fn add(&mut self, entry: &Entry, location: &str, files: Vec<File>, now: Duration) {
-        for File { target, checked, version } in files {
+        for File { target, checked, version, resolved } in files {
             self.warnings.extend(checked.warnings.iter().map(|warning| format!("{}: {warning}", entry.name)));
             self.told.push(manifest::File {
                 name: entry.name.clone(),
                 target: target.as_str().to_owned(),
                 source: location.to_owned(),
                 version,
-                label: None,
+                resolved,
                 sha256: checked.sha256.to_string(),
                 bytes: checked.bytes.len() as u64,
                 mode: format!("{:04o}", entry.mode),
@@ -153,14 +120,14 @@ impl Made {
 /// What one entry's sources gave, checked.
 fn read(
     entry: &Entry,
-    fetched: Option<Outcome>,
-    signature: Option<Outcome>,
+    gathered: &Gathered,
     settings: &Settings,
     context: &template::Context,
 ) -> Result<Vec<File>, Failure> {
     let lost = || Failure::new(Code::Software, "the config-loader has a bug: nothing was fetched");
-    let Fetched { content, version, media_type } = fetched.ok_or_else(lost)?.result?;
-    let signature = signature.map(|outcome| signature_of(outcome.result)).transpose()?;
+    let of = |spec: &Spec| gathered.get(&spec.identity()).cloned().ok_or_else(lost)?;
+    let Fetched { content, version, resolved, media_type } = of(&entry.source)?;
+    let signature = entry.signature.as_ref().map(|spec| signature_of(of(spec))).transpose()?;
     let key = entry.checks.signature.as_ref().map(key).transpose()?;
     let pin = entry.checks.sha256.as_deref().map(str::parse::<Digest>).transpose();
     let sha256 = pin.map_err(|error| Failure::new(Code::Config, format!("checks.sha256 {error}")))?;
@@ -174,7 +141,7 @@ fn read(
     };
     let of = |target: Target, bytes| {
         let checked = check::check(entry.kind, &rules, bytes, media_type.as_deref())?;
-        Ok(File { target, checked, version: version.clone() })
+        Ok(File { target, checked, version: version.clone(), resolved: resolved.clone() })
     };
     match content {
         Content::File(bytes) => Ok(vec![of(entry.target.clone(), bytes)?]),
@@ -215,23 +182,4 @@ fn key(wanted: &crate::file::Signature) -> Result<signature::Key, Failure> {
         (None, None) => String::new(),
     };
     text.parse().map_err(|error| Failure::new(Code::Config, format!("checks.signature: the key {error}")))
-}
-
-/// What templates may use.
-fn context(settings: &Settings, environment: &Environment) -> template::Context {
-    let env: BTreeMap<String, String> =
-        environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    template::Context { env, values: settings.values.clone(), file: Arc::new(read_file) }
-}
-
-/// A file of the downward API, or any other small text.
-fn read_file(path: &str) -> Result<String, String> {
-    let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
-    if !about.is_file() {
-        return Err("is no ordinary file".to_owned());
-    }
-    if about.len() > MAX_TEMPLATE_FILE {
-        return Err("is larger than 1 MiB".to_owned());
-    }
-    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
 }

@@ -48,7 +48,7 @@ mod tests {
             target: (*target).to_owned(),
             source: "http://a".to_owned(),
             version: None,
-            label: None,
+            resolved: None,
             sha256: (*sha256).to_owned(),
             bytes: 3,
             mode: (*mode).to_owned(),

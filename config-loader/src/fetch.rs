@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout_at};
 
 use crate::{
     failure::{Failure, Retry},
+    progress::{Event, Progress},
     source::{Fetched, Limits, Source},
 };
 
@@ -18,38 +19,59 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What a source gave, and at which try.
+/// A source, and what is asked of it.
 #[derive(Debug)]
-pub struct Outcome {
-    /// What came, or why nothing did.
-    pub result: Result<Fetched, Failure>,
-    /// How many tries there were.
-    pub tries: u32,
+pub struct Asked {
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// How much may come.
+    pub limits: Limits,
+    /// What it gave the last time: it may answer that this is still so.
+    pub known: Option<Fetched>,
 }
 
 /// Fetches from all of them at once, each until it succeeds, fails for good, or `until` has come. In their order.
 ///
 /// `seed` decides the jitter: pods that start together do not come back together.
-pub async fn fetch_all(sources: Vec<Arc<dyn Source>>, limits: Limits, until: Instant, seed: u64) -> Vec<Outcome> {
-    let started: Vec<_> = sources
+pub async fn fetch_all(
+    asked: Vec<Asked>,
+    until: Instant,
+    seed: u64,
+    progress: &Arc<dyn Progress>,
+) -> Vec<Result<Fetched, Failure>> {
+    let started: Vec<_> = asked
         .into_iter()
         .zip(0_u64..)
-        .map(|(source, index)| {
-            task::spawn(async move { fetch(&*source, limits, until, seed.wrapping_add(index)).await })
+        .map(|(asked, index)| {
+            let progress = Arc::clone(progress);
+            task::spawn(async move {
+                let location = asked.source.location();
+                progress.tell(&location, Event::Asked);
+                let tell = |event: Event<'_>| progress.tell(&location, event);
+                let result = fetch(&asked, until, seed.wrapping_add(index), &tell).await;
+                if let Err(failure) = &result {
+                    tell(Event::Failed(failure));
+                }
+                result
+            })
         })
         .collect();
     let mut outcomes = Vec::with_capacity(started.len());
     for fetching in started {
-        outcomes.push(fetching.await.unwrap_or_else(|_panicked| Outcome {
-            result: Err(Failure::new(Code::Software, "the config-loader has a bug, and this source has found it")),
-            tries: 1,
+        outcomes.push(fetching.await.unwrap_or_else(|_panicked| {
+            Err(Failure::new(Code::Software, "the config-loader has a bug, and this source has found it"))
         }));
     }
     outcomes
 }
 
 /// Fetches from one, again and again where that may help.
-async fn fetch(source: &dyn Source, limits: Limits, until: Instant, seed: u64) -> Outcome {
+async fn fetch(
+    asked: &Asked,
+    until: Instant,
+    seed: u64,
+    tell: &(dyn Fn(Event<'_>) + Sync),
+) -> Result<Fetched, Failure> {
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -57,29 +79,40 @@ async fn fetch(source: &dyn Source, limits: Limits, until: Instant, seed: u64) -
         .with_jitter_seed(seed)
         .without_max_times()
         .build();
-    let mut tries = 0;
+    let since = clock::now();
+    let mut tries = 0_u32;
     let mut last: Option<Failure> = None;
     loop {
-        tries += 1;
-        let Ok(result) = timeout_at(until.into(), source.fetch(limits)).await else {
-            return Outcome { result: Err(out_of_time(last)), tries };
-        };
+        tries = tries.saturating_add(1);
+        let Ok(result) = timeout_at(until.into(), ask(asked)).await else { return Err(out_of_time(last)) };
         let failure = match result {
-            Ok(fetched) => {
-                tracing::info!(source = source.location(), version = fetched.version, tries, "fetched");
-                return Outcome { result: Ok(fetched), tries };
+            Ok((fetched, changed)) => {
+                let took = clock::now().saturating_duration_since(since);
+                tell(Event::Fetched { fetched: &fetched, tries, took, changed });
+                return Ok(fetched);
             }
             Err(failure) => failure,
         };
-        let Some(pause) = pause(failure.retry, pauses.next()) else {
-            return Outcome { result: Err(failure), tries };
-        };
-        tracing::warn!(source = source.location(), tries, pause = ?pause, "{failure}; trying again");
+        let Some(pause) = pause(failure.retry, pauses.next()) else { return Err(failure) };
         if clock::now() + pause >= until {
-            return Outcome { result: Err(out_of_time(Some(failure))), tries };
+            return Err(out_of_time(Some(failure)));
         }
+        tell(Event::Again { failure: &failure, tries, pause });
         last = Some(failure);
         sleep(pause).await;
+    }
+}
+
+/// Asks once. What is known already and has not changed need not come again.
+async fn ask(asked: &Asked) -> Result<(Fetched, bool), Failure> {
+    let Asked { source, limits, known } = asked;
+    let version = known.as_ref().and_then(|known| Some((known, known.version.as_deref()?)));
+    match version {
+        None => Ok((source.fetch(*limits).await?, true)),
+        Some((known, version)) => match source.fetch_unless(version, *limits).await? {
+            Some(fetched) => Ok((fetched, true)),
+            None => Ok((known.clone(), false)),
+        },
     }
 }
 
@@ -112,7 +145,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::source::Content;
+    use crate::{progress::Log, source::Content};
 
     /// Fails in these ways, then succeeds; hangs once at its end if told to.
     #[derive(Debug, Default)]
@@ -134,14 +167,24 @@ mod tests {
             if self.hangs {
                 std::future::pending::<()>().await;
             }
-            Ok(Fetched { content: Content::File(Bytes::from_static(b"x")), version: None, media_type: None })
+            Ok(fetched(None))
+        }
+
+        async fn fetch_unless(&self, known: &str, limits: Limits) -> Result<Option<Fetched>, Failure> {
+            if known == "same" { Ok(None) } else { self.fetch(limits).await.map(Some) }
         }
     }
 
-    fn run(sources: Vec<Scripted>, within: Duration) -> Vec<Outcome> {
-        let sources = sources.into_iter().map(|source| Arc::new(source) as Arc<dyn Source>).collect();
+    fn fetched(version: Option<&str>) -> Fetched {
+        let version = version.map(str::to_owned);
+        Fetched { content: Content::File(Bytes::from_static(b"x")), version, resolved: None, media_type: None }
+    }
+
+    fn run(sources: Vec<Scripted>, known: Option<Fetched>, within: Duration) -> Vec<Result<Fetched, Failure>> {
         let limits = Limits { file: 10, files: 10, set: 10 };
-        task::block_on(fetch_all(sources, limits, clock::now() + within, 1)).unwrap()
+        let asked = sources.into_iter().map(|source| Asked { source: Arc::new(source), limits, known: known.clone() });
+        let progress: Arc<dyn Progress> = Arc::new(Log);
+        task::block_on(async { fetch_all(asked.collect(), clock::now() + within, 1, &progress).await }).unwrap()
     }
 
     fn failing(failures: Vec<Failure>) -> Scripted {
@@ -160,20 +203,30 @@ mod tests {
                 failing(vec![Failure::denied("401")]),
                 failing(vec![down().with_retry(Retry::After(Duration::from_millis(1)))]),
             ],
+            None,
             LONG,
         );
-        let told: Vec<(bool, u32)> = outcomes.iter().map(|outcome| (outcome.result.is_ok(), outcome.tries)).collect();
-        assert_eq!(told, [(true, 1), (true, 3), (false, 1), (true, 2)]);
+        let told: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+        assert_eq!(told, [true, true, false, true]);
+    }
+
+    #[test]
+    fn what_has_not_changed_is_what_was_known() {
+        let broken = || failing(vec![Failure::denied("this one would have been asked")]);
+        assert_eq!(run(vec![broken()], Some(fetched(Some("same"))), LONG), [Ok(fetched(Some("same")))]);
+        assert!(run(vec![broken()], Some(fetched(Some("older"))), LONG)[0].is_err());
+        // Without a version there is nothing to ask by.
+        assert!(run(vec![broken()], Some(fetched(None)), LONG)[0].is_err());
     }
 
     #[test]
     fn the_deadline_ends_it_and_the_last_reason_is_told() {
         let hangs = Scripted { hangs: true, ..Scripted::default() };
         let late = failing(vec![Failure::unavailable("busy").with_retry(Retry::After(LONG * 2))]);
-        let outcomes = run(vec![hangs, late], Duration::from_millis(50));
+        let outcomes = run(vec![hangs, late], None, Duration::from_millis(50));
         let told: Vec<(Code, String)> = outcomes
             .into_iter()
-            .map(|outcome| outcome.result.map_err(|failure| (failure.code, failure.message)).unwrap_err())
+            .map(|outcome| outcome.map_err(|failure| (failure.code, failure.message)).unwrap_err())
             .collect();
         assert_eq!(told[0], (Code::Deadline, "no answer before the deadline".to_owned()));
         assert_eq!(told[1], (Code::Unavailable, "busy, and went on until the deadline".to_owned()));

@@ -25,10 +25,50 @@ pub struct File {
     /// Values for templates, beside `env`.
     #[serde(default)]
     pub values: BTreeMap<String, serde_json::Value>,
+    /// What else templates may use.
+    #[serde(default)]
+    pub templates: Templates,
+    /// Where the last good set is kept, for when a source is down.
+    #[serde(default)]
+    pub cache: Option<Cache>,
     /// The files of the set.
     #[serde(default)]
     #[schemars(!default, required)]
     pub files: Vec<Entry>,
+}
+
+/// Where the last good set is kept. One or several; they are looked at in this order.
+///
+/// What is kept is what the sources gave. It is checked again when it is used, so a pin or a signature holds there, too.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// A directory on a volume that outlives the pod. Written after each good run.
+    #[serde(default)]
+    pub directory: Option<String>,
+    /// A Redis, where `key` is how the key begins. Written after each good run.
+    #[serde(default)]
+    pub redis: Option<RedisKey>,
+    /// A directory that is only read, such as a mounted ConfigMap: each file lies there at its target, as its source
+    /// would give it. It has no age.
+    #[serde(default)]
+    pub bundled: Option<String>,
+    /// How long ago a set must have been good to be used. Default: 30d.
+    #[serde(default)]
+    pub max_stale: Option<Span>,
+}
+
+/// What templates may use beside `values`. Their text goes to a model, so it is not everything.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Templates {
+    /// The variables that `env` has, or beginnings of names with `*` at the end. Default: those whose names do not sound
+    /// like a secret (no KEY, TOKEN, SECRET, PASSWORD, CREDENTIAL or AUTH among their words, no _URL at their end).
+    #[serde(default)]
+    pub env: Option<Vec<String>>,
+    /// The directories below which `file()` reads. Default: /etc/podinfo.
+    #[serde(default)]
+    pub files: Option<Vec<String>>,
 }
 
 /// How much may come.

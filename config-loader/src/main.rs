@@ -1,24 +1,37 @@
 //! The life of the process, in order.
 
 mod cli;
+mod lines;
+mod told;
+mod watch;
 
 use std::{
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use chassis::{clock, config::Environment, exit::Code, output, shutdown::Signals, task, telemetry};
 use config_loader::{
-    assemble::{Moment, Set, assemble},
+    assemble::Set,
+    cache::Cache,
     check::guardrails,
     diff,
     failure::Failure,
+    gather::{Gathered, Moment},
+    progress::{self, Progress},
     publish::{self, Published},
     report::{self, Failed, Outcome},
+    run::{Run, World},
     settings::{self, Settings, Spec},
 };
 
-use crate::cli::{Cli, Command, SchemaOf};
+use crate::{
+    cli::{Cli, Command, SchemaOf},
+    lines::Lines,
+    watch::Watch,
+};
 
 fn main() -> ExitCode {
     let environment = Environment::from_process();
@@ -34,14 +47,19 @@ fn main() -> ExitCode {
         return Code::Ok.into();
     }
     let log: PathBuf = environment.get("TERMINATION_LOG").unwrap_or(report::TERMINATION_LOG).into();
+    // People see lines that change, and what is odd; RUST_LOG or LOG_FORMAT brings the log back.
+    let quiet =
+        io::stderr().is_terminal() && ["RUST_LOG", "LOG_FORMAT"].iter().all(|name| environment.get(name).is_none());
+    let told = if quiet { environment.with("RUST_LOG", "warn") } else { environment.clone() };
     let about =
-        telemetry::Settings { service: "config-loader", version: env!("CARGO_PKG_VERSION"), environment: &environment };
-    let _telemetry = telemetry::init(&about);
+        telemetry::Settings { service: "config-loader", version: env!("CARGO_PKG_VERSION"), environment: &told };
+    let mut telemetry = telemetry::init(&about);
     let loaded = match settings::load(&environment) {
         Ok(loaded) => loaded,
         Err(problems) => {
             output::complain(&problems);
             report::leave(&log, &format!("failed (exit code 78, configuration):\n{problems}\n"));
+            told::refused(&mut telemetry, &about);
             return Code::Config.into();
         }
     };
@@ -51,11 +69,13 @@ fn main() -> ExitCode {
     let started = clock::now();
     let seed = u64::try_from(clock::unix().as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
     let moment = Moment { until: started + loaded.settings.deadline, unix: clock::unix(), seed };
+    let progress: Arc<dyn Progress> = if quiet { Arc::new(Lines::default()) } else { Arc::new(progress::Log) };
+    let world = World { environment: &environment, moment, progress };
     let ended = match command {
-        None => load(&loaded.settings, &environment, moment, &log),
-        Some(Command::Verify) => assembled(&loaded.settings, &environment, moment).map(|set| verified(&set)),
-        Some(Command::Lint) => lint(loaded.settings, &environment, moment),
-        Some(Command::Diff) => changes(&loaded.settings, &environment, moment),
+        None => told::run(&mut telemetry, &about, &loaded.settings.directory, || load(&loaded.settings, &world, &log)),
+        Some(Command::Verify) => assembled(&loaded.settings, &world).map(|set| verified(&set)),
+        Some(Command::Lint) => lint(loaded.settings, &world),
+        Some(Command::Diff) => changes(&loaded.settings, &world),
         Some(Command::Schema { .. }) => Ok(()),
     };
     match ended {
@@ -73,46 +93,83 @@ fn main() -> ExitCode {
 }
 
 /// Fetches, checks and publishes.
-fn load(settings: &Settings, environment: &Environment, moment: Moment, log: &Path) -> Result<(), Vec<Failed>> {
-    let set = assembled(settings, environment, moment)?;
-    let wait = moment.until.saturating_duration_since(clock::now());
+fn load(settings: &Settings, world: &World<'_>, log: &Path) -> Result<(), Vec<Failed>> {
+    let World { environment, moment, .. } = *world;
+    let cache = Cache::of(settings, environment).map_err(|failure| of("the cache", failure))?;
+    let run = Run::new(settings, world)?;
+    let watch = Watch::until(moment.until, log);
+    let (set, gathered) = unless_stopped(async {
+        match (run.newest(cache.as_ref()).await, &cache) {
+            (Ok((set, gathered)), _) => Ok((set, Some(gathered))),
+            (Err(failed), Some(cache)) => run.last_good(cache, failed).await.map(|set| (set, None)),
+            (Err(failed), None) => Err(failed),
+        }
+    })?;
+    warn(&set);
+    // Less than is left, so that there is time to say who holds the lock.
+    let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
     let published = publish::publish(&settings.directory, &set.files, &set.manifest, wait)
-        .map_err(|failure| vec![Failed { name: "publishing".to_owned(), source: None, failure }])?;
+        .map_err(|failure| of("publishing", failure))?;
     let changed = published == Published::Swapped;
-    tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale = false, "published");
+    let stale = set.manifest.stale.is_some();
+    tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale, "published");
     let text = Outcome::Published { directory: &settings.directory, manifest: &set.manifest, changed }.text();
+    drop(watch);
     output::line(text.trim_end());
     report::leave(log, &text);
+    if let (Some(cache), Some(gathered)) = (&cache, &gathered) {
+        keep(cache, gathered, moment);
+    }
     Ok(())
 }
 
-/// A set, or why there is none: a signal to stop is a reason, too.
-fn assembled(settings: &Settings, environment: &Environment, moment: Moment) -> Result<Set, Vec<Failed>> {
-    let whole = |failure| vec![Failed { name: "the set".to_owned(), source: None, failure }];
-    let broken = |error: std::io::Error| whole(Failure::new(Code::Software, error.to_string()));
-    let set = task::block_on(async {
+/// Keeps what was good for a worse day. The set is published: nothing that goes wrong here is a failure.
+fn keep(cache: &Cache, gathered: &Gathered, moment: Moment) {
+    if let Err(error) = task::block_on(cache.save(gathered, moment.unix)) {
+        tracing::warn!(%error, "this set is good, and could not be kept");
+    }
+}
+
+/// The newest set and no other.
+fn assembled(settings: &Settings, world: &World<'_>) -> Result<Set, Vec<Failed>> {
+    let run = Run::new(settings, world)?;
+    let (set, _) = unless_stopped(run.newest(None))?;
+    warn(&set);
+    Ok(set)
+}
+
+/// What the work gives, unless there is a signal to stop before it does.
+fn unless_stopped<T>(work: impl Future<Output = Result<T, Vec<Failed>>>) -> Result<T, Vec<Failed>> {
+    let broken = |error: io::Error| of("the set", Failure::new(Code::Software, error.to_string()));
+    task::block_on(async {
         let mut signals = Signals::install().map_err(broken)?;
         tokio::select! {
             biased;
             signal = signals.next() => {
                 let message = format!("stopped by {signal} before the set was whole");
-                Err(whole(Failure::new(Code::Deadline, message).with_hint("nothing is wrong with it: run it again")))
+                let hint = "nothing is wrong with it: run it again";
+                Err(of("the set", Failure::new(Code::Deadline, message).with_hint(hint)))
             }
-            set = assemble(settings, environment, moment) => set,
+            done = work => done,
         }
-    });
-    let set = set.map_err(broken)??;
+    })
+    .map_err(broken)?
+}
+
+fn warn(set: &Set) {
     for warning in &set.warnings {
         tracing::warn!("{warning}");
     }
-    Ok(set)
+}
+
+fn of(name: &str, failure: Failure) -> Vec<Failed> {
+    vec![Failed { name: name.to_owned(), source: None, failure }]
 }
 
 /// Tells what would change.
-fn changes(settings: &Settings, environment: &Environment, moment: Moment) -> Result<(), Vec<Failed>> {
-    let set = assembled(settings, environment, moment)?;
-    let published = publish::published(&settings.directory)
-        .map_err(|failure| vec![Failed { name: "what is published".to_owned(), source: None, failure }])?;
+fn changes(settings: &Settings, world: &World<'_>) -> Result<(), Vec<Failed>> {
+    let set = assembled(settings, world)?;
+    let published = publish::published(&settings.directory).map_err(|failure| of("what is published", failure))?;
     let changes = diff::diff(published.as_ref().map(|(manifest, _)| manifest), &set.manifest);
     output::line(if changes.is_empty() { "nothing would change" } else { changes.trim_end() });
     Ok(())
@@ -130,7 +187,7 @@ fn verified(set: &Set) {
 }
 
 /// Checks what can be read without a network.
-fn lint(mut settings: Settings, environment: &Environment, moment: Moment) -> Result<(), Vec<Failed>> {
+fn lint(mut settings: Settings, world: &World<'_>) -> Result<(), Vec<Failed>> {
     let all = settings.entries.len();
     let is_near = |spec: &Spec| match spec {
         Spec::File(path) => path.exists(),
@@ -139,7 +196,7 @@ fn lint(mut settings: Settings, environment: &Environment, moment: Moment) -> Re
     };
     settings.entries.retain(|entry| is_near(&entry.source) && entry.signature.as_ref().is_none_or(is_near));
     let near = settings.entries.len();
-    assembled(&settings, environment, moment)?;
+    assembled(&settings, world)?;
     output::line(format_args!("The configuration is valid. {near} of {all} sources could be read here, and are good."));
     Ok(())
 }

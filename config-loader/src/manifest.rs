@@ -49,12 +49,12 @@ pub struct File {
     pub target: String,
     /// Where it came from: no credentials, no query.
     pub source: String,
-    /// What the source calls this version: an ETag, an object's version, what a label resolved to.
+    /// Where a source that is a label (`.../production`) led to: what it redirected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
+    /// What the source calls this version: an ETag, an object's version, the dated directory of a ConfigMap's mount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The label that was asked for, where the source has labels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
     /// The SHA-256 of what was published, in hex.
     pub sha256: String,
     /// Its size, in bytes.
@@ -167,7 +167,7 @@ mod tests {
             target: target.to_owned(),
             source: "https://prompts.example/x".to_owned(),
             version: Some("\"etag\"".to_owned()),
-            label: None,
+            resolved: None,
             sha256: sha256(content.as_bytes()),
             bytes: content.len() as u64,
             mode: octal(0o444),
@@ -180,7 +180,7 @@ mod tests {
     fn a_manifest_reads_like_this() {
         let mut prompt = file("system-prompt.txt", "be kind");
         prompt.tokens = Some(2);
-        prompt.label = Some("production".to_owned());
+        prompt.resolved = Some("https://prompts.example/x/17".to_owned());
         let manifest = Manifest::new(Duration::from_secs(1_700_000_001), vec![prompt, file("a/tools.json", "[]")])
             .into_stale(Duration::from_secs(1_700_000_900), Some(Duration::from_secs(1_700_000_001)), "503");
         insta::assert_snapshot!(String::from_utf8(manifest.to_bytes().unwrap()).unwrap());

@@ -133,11 +133,10 @@ fn failed(all: &[Failed], code: Code) -> String {
     let mut sorted: Vec<&Failed> = all.iter().collect();
     sorted.sort_by_key(|failed| std::cmp::Reverse(weight(failed.failure.code)));
     for Failed { name, source, failure } in sorted {
-        let told = failure.to_string();
-        // A source says itself where it is, which is in the line already.
-        let short = source.as_deref().and_then(|source| told.strip_prefix(source)?.strip_prefix(": "));
-        let source = source.as_deref().map(|source| format!(" ({source})")).unwrap_or_default();
-        line(&mut text, &format!("{name}{source}: {}", short.unwrap_or(&told)));
+        // Most failures begin with where they happened.
+        let source = source.as_deref().filter(|source| !failure.message.contains(source));
+        let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
+        line(&mut text, &format!("{name}{source}: {failure}"));
     }
     text
 }
@@ -197,11 +196,7 @@ mod tests {
             failure,
         };
         vec![
-            failed(
-                "tools",
-                Some("https://a.example/t"),
-                Failure::unavailable("https://a.example/t: 503").with_hint("wait"),
-            ),
+            failed("tools", Some("https://a.example/tools.json"), Failure::unavailable("HTTP 503").with_hint("wait")),
             failed("prompt", Some("s3://b/p"), Failure::denied("HTTP 403").with_hint("look at the\nrole")),
             failed("publish", None, Failure::data("line\u{1b}[31m one")),
         ]
@@ -219,7 +214,7 @@ mod tests {
             target: "system-prompt.txt".to_owned(),
             source: "https://a.example/p".to_owned(),
             version: Some("\"v7\"".to_owned()),
-            label: None,
+            resolved: None,
             sha256: sha256(b"x"),
             bytes: 1,
             mode: octal(0o444),

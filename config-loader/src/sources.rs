@@ -69,12 +69,7 @@ impl<'e> Sources<'e> {
     #[cfg(feature = "redis")]
     fn redis(&self, redis: &RedisKey) -> Result<Arc<dyn Source>, Failure> {
         use crate::source::redis::{Redis, Settings};
-        let settings = Settings {
-            address: redis.url.as_deref().unwrap_or_default().parse().map_err(config)?,
-            username: redis.username.clone(),
-            password_file: redis.password_file.as_ref().map(Into::into),
-            roots: self.roots.clone(),
-        };
+        let settings = Settings::of(redis, self.roots.clone()).map_err(config)?;
         Ok(Arc::new(Redis::new(settings, redis.key.clone().unwrap_or_default())))
     }
 

@@ -161,3 +161,25 @@ fn a_wrong_command_line_is_64_and_nothing_to_load_is_78() {
     let schema = run(dir.path(), &["schema"], &[]);
     assert!(serde_json::from_slice::<serde_json::Value>(&schema.stdout).unwrap()["properties"]["files"].is_object());
 }
+
+#[test]
+fn the_deadline_bounds_what_cannot_be_given_up_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key.pub");
+    // Who opens it waits for somebody to write into it.
+    rustix::fs::mkfifoat(rustix::fs::CWD, &key, rustix::fs::Mode::RWXU).unwrap();
+    let file = dir.path().join("set.yaml");
+    let text = format!(
+        "deadline: 1s\nfiles: [ {{ name: a, target: a, type: text, source: {{ inline: x }}, checks: {{ signature: \
+         {{ public_key_file: {key:?}, source: {{ inline: y }} }} }} }} ]"
+    );
+    fs::write(&file, text).unwrap();
+    let ended = run(dir.path(), &[], &[("CONFIG_LOADER_CONFIG", file.to_str().unwrap())]);
+    assert_eq!(code(&ended), Some(75), "{}", text_of(&ended));
+    let left = fs::read_to_string(dir.path().join("termination-log")).unwrap();
+    assert!(left.contains("the deadline came while the set was checked or published"), "{left}");
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stdout) + &text(&output.stderr)
+}

@@ -143,3 +143,22 @@ fn a_signature_lies_beside_its_file_unless_it_is_elsewhere() {
     assert_eq!(url(&of("{ redis: { url: 'redis://r', key: k } }", "")), "k.minisig");
     assert_eq!(url(&of("{ inline: x }", ", source: { inline: untrusted }")), "untrusted");
 }
+
+/// What the documentation shows, can be used as it stands.
+#[test]
+fn the_examples_of_the_documentation_hold() {
+    let text = include_str!("../../docs/config-loader.md");
+    let blocks = |language: &'static str| {
+        let blocks = text.split("\n```").collect::<Vec<_>>();
+        blocks.into_iter().filter_map(move |block| block.strip_prefix(language)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let yaml = blocks("yaml\n");
+    let loaded = settings::from_text(&yaml[0], &environment(&[])).unwrap();
+    assert_eq!((loaded.settings.entries.len(), loaded.warnings.len()), (4, 0));
+    let (guardrails, warnings) = config_loader::check::guardrails::read(&yaml[1]).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert!(guardrails.permits("read_mail") && !guardrails.permits("read_secrets"));
+    assert!(guardrails.output[0].pattern.is_match("it is 4111 1111 1111 1111"));
+    let tools = format!("[{}]", blocks("json\n")[0]);
+    config_loader::check::tools::read(&tools).unwrap();
+}

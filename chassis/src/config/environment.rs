@@ -29,6 +29,14 @@ impl Environment {
         pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
+    /// The same with one variable set, whatever it was.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut variables = self.0.clone();
+        variables.insert(name.to_owned(), value.to_owned());
+        Self(variables)
+    }
+
     /// The value of a variable; `None` when it is unset or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -1,4 +1,4 @@
-//! A length of time in a configuration file: `500ms`, `5s`, `2m`, `1h`.
+//! A length of time in a configuration file: `500ms`, `5s`, `2m`, `1h`, `30d`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde::ser::{Serialize, Serializer};
 use super::{UnitError, split};
 
 /// Units from the largest to the smallest, each in milliseconds.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 const WANTED: &str = "duration";
 
@@ -68,13 +68,13 @@ impl FromStr for Span {
             return Err(refuse("write a whole number and a unit, such as `500ms`, `5s`, `2m` or `1h`"));
         }
         if unit.is_empty() {
-            return Err(refuse("the unit is missing; write `ms`, `s`, `m` or `h` after the number"));
+            return Err(refuse("the unit is missing; write `ms`, `s`, `m`, `h` or `d` after the number"));
         }
         if unit.starts_with('.') {
             return Err(refuse("fractions are not allowed; use a smaller unit, `1500ms` for 1.5 seconds"));
         }
         let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(refuse("the unit is one of `ms`, `s`, `m` and `h`"));
+            return Err(refuse("the unit is one of `ms`, `s`, `m`, `h` and `d`"));
         };
         digits
             .parse::<u64>()
@@ -135,7 +135,7 @@ impl JsonSchema for Span {
         json_schema!({
             "type": "string",
             "description": "A duration: a whole number and a unit, such as 500ms, 5s, 2m or 1h.",
-            "pattern": "^[0-9]+(ms|s|m|h)$",
+            "pattern": "^[0-9]+(ms|s|m|h|d)$",
             "examples": ["500ms", "5s", "2m", "1h"],
         })
     }
@@ -153,6 +153,7 @@ mod tests {
         assert_eq!(read("5s"), Ok(Duration::from_secs(5)));
         assert_eq!(read("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(read("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(read("30d"), Ok(Duration::from_secs(30 * 86_400)));
         assert_eq!(read("0s"), Ok(Duration::ZERO));
         assert_eq!(read(" 5s "), Ok(Duration::from_secs(5)));
     }

@@ -35,7 +35,7 @@ fn manifest_of(files: &[PublishedFile]) -> Manifest {
         target: file.target.clone(),
         source: "inline".to_owned(),
         version: None,
-        label: None,
+        resolved: None,
         sha256: sha256(&file.bytes),
         bytes: file.bytes.len() as u64,
         mode: octal(file.mode),

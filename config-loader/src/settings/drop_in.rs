@@ -49,6 +49,9 @@ pub(super) fn settings(environment: &Environment, problems: &mut Problems) -> Op
         limits: Limits { file: MAX_FILE, files: MAX_FILES, set: MAX_SET },
         max_set: MAX_SET,
         values: Default::default(),
+        template_env: None,
+        template_files: Vec::new(),
+        cache: None,
         entries,
     })
 }

@@ -1,6 +1,7 @@
 //! What is wanted, valid and resolved: from the file or from the variables of the drop-in form.
 
 mod drop_in;
+mod identity;
 mod resolve;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -10,6 +11,7 @@ use chassis::{
     units::{Size, Span},
 };
 
+pub use self::identity::Identity;
 use crate::{check::target::Target, file, source::Limits};
 
 /// The variable that names the file.
@@ -30,6 +32,9 @@ pub const MAX_SET: u64 = 64 * 1024 * 1024;
 /// How many files a directory may bring.
 pub const MAX_FILES: usize = 1_000;
 
+/// How long ago a set must have been good to be used when there is no newer one.
+pub const MAX_STALE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// A set that is wanted.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -43,8 +48,27 @@ pub struct Settings {
     pub max_set: u64,
     /// Values for templates.
     pub values: BTreeMap<String, serde_json::Value>,
+    /// The variables that templates may use, where they are named.
+    pub template_env: Option<Vec<String>>,
+    /// The directories that templates may read.
+    pub template_files: Vec<PathBuf>,
+    /// Where the last good set is kept.
+    pub cache: Option<Cache>,
     /// What it consists of.
     pub entries: Vec<Entry>,
+}
+
+/// Where the last good set is kept; at least one of them.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// A directory on a volume.
+    pub directory: Option<PathBuf>,
+    /// A Redis, and how the key begins.
+    pub redis: Option<file::RedisKey>,
+    /// A directory of files at their targets.
+    pub bundled: Option<PathBuf>,
+    /// How old it may be.
+    pub max_stale: Duration,
 }
 
 /// A file of the set, or a directory of files.

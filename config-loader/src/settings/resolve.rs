@@ -1,16 +1,20 @@
 //! The file to settings: what its shape alone cannot say.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chassis::config::{Environment, Problems};
 
-use super::{Entry, MAX_FILE, MAX_FILES, MAX_SET, Settings, Spec, bytes, deadline, directory};
+use super::{Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, MAX_STALE, Settings, Spec, bytes, deadline, directory};
 use crate::{
     check::{
         digest::Digest,
         target::{Fault, Mode, Target},
     },
     file,
+    reach::FILES,
     source::Limits,
 };
 
@@ -29,8 +33,47 @@ pub(super) fn settings(file: file::File, environment: &Environment, problems: &m
     let entries: Vec<Entry> =
         file.files.into_iter().enumerate().filter_map(|(index, given)| entry(given, index, problems)).collect();
     refuse_twins(&entries, problems);
-    let directory = file.directory.map_or_else(|| directory(environment), Into::into);
-    problems.is_empty().then_some(Settings { directory, deadline, limits, max_set, values: file.values, entries })
+    let directory: PathBuf = file.directory.map_or_else(|| directory(environment), Into::into);
+    let cache = file.cache.and_then(|given| cache(given, &directory, problems));
+    let template_files = file.templates.files.unwrap_or_else(|| vec![FILES.to_owned()]);
+    problems.is_empty().then_some(Settings {
+        directory,
+        deadline,
+        limits,
+        max_set,
+        values: file.values,
+        template_env: file.templates.env,
+        template_files: template_files.into_iter().map(Into::into).collect(),
+        cache,
+        entries,
+    })
+}
+
+fn cache(given: file::Cache, published: &Path, problems: &mut Problems) -> Option<Cache> {
+    let file::Cache { directory, redis, bundled, max_stale } = given;
+    if directory.is_none() && redis.is_none() && bundled.is_none() {
+        if !problems.pruned_within("cache") {
+            problems.push_hint("cache", "names no place", "one of directory, redis and bundled");
+        }
+        return None;
+    }
+    let directory: Option<PathBuf> = directory.map(Into::into);
+    // What is published is swept of what is not of the set.
+    for (key, path) in [("directory", &directory), ("bundled", &bundled.clone().map(Into::into))] {
+        if path.as_ref().is_some_and(|path| path.starts_with(published)) {
+            let hint = "name a directory of its own, on a volume that outlives the pod";
+            problems.push_hint(format!("cache.{key}"), "is in the directory that the set is published in", hint);
+        }
+    }
+    let redis = match redis {
+        Some(redis) => Some(redis_key(redis, "cache", problems)?),
+        None => None,
+    };
+    let max_stale = max_stale.map_or(MAX_STALE, Duration::from);
+    if max_stale.is_zero() {
+        problems.push_hint("cache.max_stale", "is no time at all", "remove the cache, or let it be some days old");
+    }
+    Some(Cache { directory, redis, bundled: bundled.map(Into::into), max_stale })
 }
 
 fn entry(given: file::Entry, index: usize, problems: &mut Problems) -> Option<Entry> {

@@ -95,7 +95,7 @@ fn fetch(path: &Path, limits: Limits) -> Result<Fetched, Failure> {
     let (content, modified) = outcome?;
     let through = before.filter(|before| many || leads_through(path, &mount.join(before)));
     let version = through.or_else(|| modified.and_then(told));
-    Ok(Fetched { content, version, media_type: None })
+    Ok(Fetched { content, version, resolved: None, media_type: None })
 }
 
 fn file(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Failure> {

@@ -36,7 +36,12 @@ impl Source for Inline {
     async fn fetch(&self, limits: Limits) -> Result<Fetched, Failure> {
         let (size, most) = (self.content.len(), limits.file);
         if u64::try_from(size).is_ok_and(|size| size <= most) {
-            return Ok(Fetched { content: Content::File(self.content.clone()), version: None, media_type: None });
+            return Ok(Fetched {
+                content: Content::File(self.content.clone()),
+                version: None,
+                resolved: None,
+                media_type: None,
+            });
         }
         let message = format!("inline: has {size} bytes, more than the {most} that are allowed");
         Err(Failure::data(message).with_hint("make it smaller, or raise max_size or limits.file"))

@@ -54,6 +54,8 @@ pub struct Fetched {
     pub content: Content,
     /// What the source calls this version of it: an ETag, an object's version, a modification time.
     pub version: Option<String>,
+    /// Where it was in the end, if that is not where it was asked for: what a label led to. Fit for a log.
+    pub resolved: Option<String>,
     /// The media type, where the source tells one, without parameters.
     pub media_type: Option<String>,
 }
@@ -65,4 +67,15 @@ pub enum Content {
     File(Bytes),
     /// Paths relative to the directory, with `/`; none of them leads out of it.
     Directory(Vec<(String, Bytes)>),
+}
+
+impl Fetched {
+    /// How many bytes it has in all.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match &self.content {
+            Content::File(bytes) => bytes.len(),
+            Content::Directory(files) => files.iter().map(|(_, bytes)| bytes.len()).sum(),
+        }
+    }
 }

@@ -9,16 +9,18 @@ mod connection;
 mod refusal;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{RedisError, RedisResult, cmd};
 use async_trait::async_trait;
 use bytes::Bytes;
-use chassis::tls::Roots;
+use chassis::{config::UrlFault, tls::Roots};
 
 use self::connection::open;
 use super::{Content, Fetched, Limits, Source};
 use crate::failure::{Failure, Retry};
+use crate::file::RedisKey;
 
 pub use self::address::Address;
 
@@ -33,6 +35,21 @@ pub struct Settings {
     pub password_file: Option<PathBuf>,
     /// Whom its certificate is to be trusted by.
     pub roots: Roots,
+}
+
+impl Settings {
+    /// What the file says.
+    ///
+    /// # Errors
+    /// What is wrong with its URL.
+    pub fn of(given: &RedisKey, roots: Roots) -> Result<Self, UrlFault> {
+        Ok(Self {
+            address: given.url.as_deref().unwrap_or_default().parse()?,
+            username: given.username.clone(),
+            password_file: given.password_file.as_ref().map(Into::into),
+            roots,
+        })
+    }
 }
 
 /// The source of one file: a key whose value is a string.
@@ -63,7 +80,7 @@ impl Source for Redis {
                 .with_retry(Retry::Never)
                 .with_hint("set it, or correct the key or the database's number"));
         };
-        Ok(Fetched { content: Content::File(bytes), version: None, media_type: None })
+        Ok(Fetched { content: Content::File(bytes), version: None, resolved: None, media_type: None })
     }
 }
 
@@ -89,14 +106,14 @@ pub async fn get(settings: &Settings, key: &str, limit: u64) -> Result<Option<By
     }
 }
 
-/// Writes a key, whatever was there.
+/// Writes a key, whatever was there. It is gone after `expires`, in whole seconds.
 ///
 /// # Errors
 /// [`Failure`]: the server cannot be reached or refuses us.
-pub async fn set(settings: &Settings, key: &str, bytes: &[u8]) -> Result<(), Failure> {
+pub async fn set(settings: &Settings, key: &str, bytes: &[u8], expires: Duration) -> Result<(), Failure> {
     let (mut connection, line) = open(settings, key, 0).await?;
     let mut command = cmd("SET");
-    command.arg(key).arg(bytes);
+    command.arg(key).arg(bytes).arg("EX").arg(expires.as_secs().max(1));
     let done = line.carry(command.query_async(&mut connection)).await;
     done.map_err(|error| refusal::told(&location(settings, key), settings, &error))
 }

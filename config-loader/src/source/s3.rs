@@ -149,7 +149,7 @@ impl Source for S3 {
         let media_type = object.attributes.get(&Attribute::ContentType);
         let media_type = media_type.and_then(|all| all.split(';').next()).map(|it| it.trim().to_owned());
         let content = Content::File(self.content(object, limits.file).await?);
-        Ok(Fetched { content, version, media_type })
+        Ok(Fetched { content, version, resolved: None, media_type })
     }
 }
 

@@ -25,7 +25,9 @@ const SUMMARY: usize = 4096;
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) code: i32,
-    /// Which file or what was done, and where: how the line begins.
+    /// Which file or what was done: how the line begins.
+    pub(crate) begins: String,
+    /// Where, somewhere in the line.
     pub(crate) place: String,
     pub(crate) says: &'static str,
     pub(crate) hint: &'static str,
@@ -34,7 +36,7 @@ pub(crate) struct Case {
 impl Case {
     /// A fault of the file that is tested.
     pub(crate) fn of(place: &str, code: i32, says: &'static str, hint: &'static str) -> Self {
-        Self { code, place: format!("tested ({place}): "), says, hint }
+        Self { code, begins: "tested".to_owned(), place: place.to_owned(), says, hint }
     }
 
     pub(crate) fn check(&self, ended: &Ended) {
@@ -44,10 +46,10 @@ impl Case {
         // Problems of the configuration come without the first line there.
         let (_, lines) = log.split_once('\n').unwrap();
         assert!(stderr.trim_end().ends_with(lines.trim_end()), "{stderr}");
-        let line = log.lines().find(|line| line.starts_with(&self.place)).unwrap_or_else(|| panic!("no line: {log}"));
+        let line = log.lines().find(|line| line.starts_with(&self.begins)).unwrap_or_else(|| panic!("no line: {log}"));
         // A message that has no hint says in parentheses what to do, or what was expected.
         assert!(["; ", "(", "expected "].iter().any(|it| line.contains(it)), "it does not say what to do: {line}");
-        for words in [self.says, self.hint] {
+        for words in [&self.place, self.says, self.hint] {
             assert!(line.contains(words), "`{words}` is missing in: {line}");
         }
     }

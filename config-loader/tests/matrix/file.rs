@@ -213,6 +213,12 @@ fn a_set_that_is_too_large_though_no_file_is() {
     }
     let set = || Set { whole: "1MiB", ..Set::of("binary", source(one.path())) };
     let fault = || Set { beside: Some(source(two.path())), ..set() };
-    let case = Case { code: 65, place: "the set: has ".to_owned(), says: "1MiB are allowed", hint: "limits.set" };
+    let case = Case {
+        code: 65,
+        begins: "the set: has ".to_owned(),
+        says: "1MiB are allowed",
+        hint: "limits.set",
+        place: String::new(),
+    };
     stands(&Pod::new(), &set(), fault, &case);
 }

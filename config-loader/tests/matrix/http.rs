@@ -185,9 +185,7 @@ fn wrong(secure: bool, row: &'static Row) -> Job<'static> {
     let (name, within, replies, code, says, hint) = *row;
     let job = move || {
         let site = Site::new(secure);
-        let mut case = Case::of(&site.place(), code, says, hint);
-        // Where the answer is from comes first in the message, and who was asked for before that.
-        case.place.truncate(case.place.len() - 1);
+        let case = Case::of(&site.place(), code, says, hint);
         let fault = || {
             site.script.turn(replies(&site));
             site.set().within(within)
@@ -249,6 +247,7 @@ fn a_password_in_a_url_is_not_told() {
     let url = site.place().replace("http://", "http://me:canary@");
     let fault = || Set::of("tools", json!({"http": {"url": url}}));
     let place = "files[0].source".to_owned();
-    let case = Case { code: 78, place, says: "has credentials in it", hint: "bearer_file" };
+    let case =
+        Case { code: 78, begins: place, says: "has credentials in it", hint: "bearer_file", place: String::new() };
     stands(&Pod::new(), &site.set(), fault, &case);
 }

@@ -54,7 +54,7 @@ fn a_file_that_cannot_be_read_is_78() {
         ),
         (json!({}), "files[0].source: ", "names no source", "exactly one of"),
     ] {
-        let case = Case { code: 78, place: place.to_owned(), says, hint };
+        let case = Case { code: 78, begins: place.to_owned(), says, hint, place: String::new() };
         stands(&pod, &good, || Set::of("text", source), &case);
     }
 }
@@ -68,7 +68,13 @@ fn a_directory_that_may_not_be_written_to() {
         set("canary two")
     };
     let place = format!("publishing: cannot make `{}/..set-", pod.directory().display());
-    let case = Case { code: 77, place, says: "Permission denied", hint: "securityContext.fsGroup" };
+    let case = Case {
+        code: 77,
+        begins: place,
+        says: "Permission denied",
+        hint: "securityContext.fsGroup",
+        place: String::new(),
+    };
     stands(&pod, &set("canary"), fault, &case);
     // Else it could not be removed.
     fs::set_permissions(pod.directory(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -85,6 +91,12 @@ fn a_directory_that_another_one_is_publishing_into() {
         set("canary two").within("1s")
     };
     let place = "publishing: another config-loader holds `".to_owned();
-    let case = Case { code: 75, place, says: "/config/..lock", hint: "let only one at a time publish" };
+    let case = Case {
+        code: 75,
+        begins: place,
+        says: "/config/..lock",
+        hint: "let only one at a time publish",
+        place: String::new(),
+    };
     stands(&pod, &set("canary"), fault, &case);
 }

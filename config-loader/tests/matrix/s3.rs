@@ -114,9 +114,10 @@ fn half_a_key(moto: &Moto) {
     let fault = || set.clone().with(keys().split_off(1));
     let case = Case {
         code: 78,
-        place: "tested: s3://prompts/half: ".to_owned(),
+        begins: "tested: s3://prompts/half: ".to_owned(),
         says: "Missing AccessKeyId",
         hint: "correct the variables AWS_*",
+        place: String::new(),
     };
     stands(&Pod::new(), &set, fault, &case);
 }

@@ -30,7 +30,7 @@ fn set(source: &dyn Source, name: &str, bytes: &[u8]) -> Set {
 
 /// Told of publishing, and of what in the directory.
 fn case(place: String, says: &'static str, hint: &'static str) -> Case {
-    Case { code: 69, place, says, hint }
+    Case { code: 69, begins: place, says, hint, place: String::new() }
 }
 
 fn full(source: &dyn Source) {
@@ -79,7 +79,8 @@ fn terminated(source: &dyn Source) {
     running.terminate();
     let ended = running.wait();
     let place = "the set: stopped by SIGTERM".to_owned();
-    Case { code: 75, place, says: "before the set was whole", hint: "run it again" }.check(&ended);
+    Case { code: 75, begins: place, says: "before the set was whole", hint: "run it again", place: String::new() }
+        .check(&ended);
     unharmed(&pod, &before, &ended);
     harmless(&pod, &first);
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use chassis::exit::Code;
 use chassis::tls::Roots;
@@ -16,6 +17,7 @@ use crate::support::process::{Certificate, Server, given_up, program, say};
 use crate::support::scripted::{Then, scripted};
 
 const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
+const AGE: Duration = Duration::from_secs(60);
 
 /// Starts one; `None` where there is none.
 fn start(address: SocketAddr, arguments: &[&str]) -> Option<Server> {
@@ -83,12 +85,12 @@ async fn the_cache_writes_bytes_and_reads_them_again() {
     let redis = settings(&format!("redis://{address}/3"));
     let bytes: Vec<u8> = (0..=255).collect();
     assert_eq!(get(&redis, "set", 256).await.unwrap(), None);
-    set(&redis, "set", b"old").await.unwrap();
-    set(&redis, "set", &bytes).await.unwrap();
+    set(&redis, "set", b"old", AGE).await.unwrap();
+    set(&redis, "set", &bytes, AGE).await.unwrap();
     assert_eq!(get(&redis, "set", 256).await.unwrap().unwrap(), bytes);
     assert_eq!(get(&redis, "set", 255).await.unwrap_err().code, Code::Data);
     say(address, "CONFIG SET maxmemory 1\r\n");
-    let full = set(&redis, "set", b"the prompt").await.unwrap_err();
+    let full = set(&redis, "set", b"the prompt", AGE).await.unwrap_err();
     assert_eq!((full.code, full.retry), (Code::Unavailable, Retry::Soon));
     assert!(full.message.ends_with("Redis failed the command with OOM") && !full.message.contains("prompt"), "{full}");
 }
@@ -103,7 +105,7 @@ async fn who_has_no_password_or_the_wrong_one_is_denied() {
     let none = refusal(&at(address), "a").await;
     assert_eq!((none.code, none.retry), (Code::Denied, Retry::Never), "{none}");
     assert!(none.to_string().contains("wants a password; set password_file"), "{none}");
-    assert_eq!(set(&at(address), "a", b"x").await.unwrap_err().code, Code::Denied);
+    assert_eq!(set(&at(address), "a", b"x", AGE).await.unwrap_err().code, Code::Denied);
     let (wrong, _dir) = with_password(address, None, "open barley");
     let wrong = refusal(&wrong, "a").await;
     assert_eq!((wrong.code, wrong.retry), (Code::Denied, Retry::Never), "{wrong}");
@@ -123,7 +125,7 @@ async fn a_user_who_may_read_is_enough_and_only_for_his_keys() {
     let (reader, _dir) = with_password(address, Some("reader"), "pass");
     assert_eq!(fetch(&reader, "prompts/a").await.unwrap(), b"hello");
     assert_eq!(refusal(&reader, "prompts/b").await.code, Code::Unavailable);
-    for failure in [refusal(&reader, "other").await, set(&reader, "prompts/a", b"secret").await.unwrap_err()] {
+    for failure in [refusal(&reader, "other").await, set(&reader, "prompts/a", b"secret", AGE).await.unwrap_err()] {
         assert_eq!((failure.code, failure.retry), (Code::Denied, Retry::Never), "{failure}");
         assert!(failure.to_string().contains("STRLEN, EXISTS and GETRANGE"), "{failure}");
         assert!(!failure.to_string().contains("secret"), "{failure}");

@@ -130,7 +130,8 @@ impl Http {
             let answer = request.send().await.map_err(|error| verdict::unanswered(&place, &error, self.stall))?;
             match (answer.status(), target(&answer)) {
                 (StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::NO_CONTENT, _) => {
-                    return self.take(answer, &place, limits).await.map(Some);
+                    let fetched = self.take(answer, &place, limits).await?;
+                    return Ok(Some(Fetched { resolved: trail.resolved(), ..fetched }));
                 }
                 (StatusCode::NOT_MODIFIED, _) if known.is_some() => return Ok(None),
                 (_, Some(target)) => {
@@ -219,7 +220,7 @@ impl Http {
             }
         }
         let bytes: Bytes = collector.finish().map_err(spoilt)?;
-        Ok(Fetched { content: Content::File(bytes), version, media_type })
+        Ok(Fetched { content: Content::File(bytes), version, resolved: None, media_type })
     }
 }
 

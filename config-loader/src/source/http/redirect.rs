@@ -41,6 +41,11 @@ impl Trail {
         }
     }
 
+    /// Where redirects have led, if there was one; fit for a log.
+    pub(super) fn resolved(&self) -> Option<String> {
+        self.visited.first().map(|_| location(&self.here))
+    }
+
     /// Goes to where `target` points, as seen from here.
     ///
     /// # Errors
