@@ -34,7 +34,7 @@ use crate::scratch::Scratch;
 pub(crate) use files::play as play_files;
 pub(crate) use timed::play as play_timed;
 
-/// No run of all programs over a scene takes longer, in seconds, on any machine that is worth measuring.
+/// No round of all programs over a scene takes longer, in seconds, on any machine that is worth measuring.
 const PATIENCE_S: u64 = 60;
 
 pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
@@ -83,13 +83,13 @@ fn stage(core: usize, scratch: &Scratch, folder: Option<&PathBuf>) -> anyhow::Re
     // As many authorities as everywhere, and ours: reading them is a part of the price of https.
     let system = fs::read_to_string("/etc/ssl/certs/ca-certificates.crt").unwrap_or_default();
     let authorities = scratch.write("authorities.pem", &format!("{system}\n{}", certificate.0))?;
-    let words = [pem, key].map(|path| path.display().to_string());
+    let words = [&pem, &key].map(|path| path.display().to_string());
     let mut server = Part::ours("files", core, &words)?;
     let mut port = || anyhow::Ok(server.line()?.parse::<u16>()?);
     let (http, https) = (port()?, port()?);
     let folder = folder.cloned().unwrap_or_else(|| scratch.path().to_owned());
     let into = folder.join(format!("loader-bench-{}", std::process::id()));
-    Ok((Stage { http, https, authorities, scratch: scratch.path().to_owned(), into }, server))
+    Ok((Stage { http, https, certificate: pem, authorities, scratch: scratch.path().to_owned(), into }, server))
 }
 
 /// One start of a program, in a process small enough to leave no trace in the figures.

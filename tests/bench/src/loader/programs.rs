@@ -11,7 +11,9 @@ use super::scenes::{Origin, Scene};
 pub(crate) struct Stage {
     pub(crate) http: u16,
     pub(crate) https: u16,
-    /// Whom to trust.
+    /// The server's.
+    pub(crate) certificate: PathBuf,
+    /// The system's authorities, and the server's certificate.
     pub(crate) authorities: PathBuf,
     /// For configurations and logs.
     pub(crate) scratch: PathBuf,
@@ -60,7 +62,8 @@ impl Program {
             // It does not look at certificates, so that its price is not that of https.
             How::Busybox if matches!(scene.origin, Origin::Https(_)) => return Ok(None),
             How::Wget => {
-                let trusting = format!("wget --ca-certificate={}", stage.authorities.display());
+                // It reads the system's authorities in any case.
+                let trusting = format!("wget --ca-certificate={}", stage.certificate.display());
                 chained(if matches!(scene.origin, Origin::Https(_)) { &trusting } else { "wget" }, scene, stage)
             }
             How::Busybox => chained("busybox wget", scene, stage),
