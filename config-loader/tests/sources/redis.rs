@@ -117,6 +117,15 @@ async fn who_has_no_password_or_the_wrong_one_is_denied() {
 }
 
 #[tokio::test]
+async fn a_busy_server_is_waited_for_as_long_as_the_caller_does() {
+    let address = free_port();
+    let Some(_server) = start(address, &[]) else { e2e::skip!("{ABSENT}") };
+    // Longer than the library would wait by itself.
+    assert_eq!(say(address, "SET a hello\r\nCLIENT PAUSE 800\r\n"), "+OK\r\n+OK\r\n");
+    assert_eq!(fetch(&at(address), "a").await.unwrap(), b"hello");
+}
+
+#[tokio::test]
 async fn a_user_who_may_read_is_enough_and_only_for_his_keys() {
     let address = free_port();
     let Some(_server) = start(address, &[]) else { e2e::skip!("{ABSENT}") };
@@ -201,7 +210,9 @@ async fn a_wrong_server_stays_wrong() {
 async fn what_grows_after_it_was_measured_is_not_read_beyond_the_limit() {
     let (address, heard) = scripted(&[":3\r\n", "$17\r\nxxxxxxxxxxxxxxxxx\r\n"], Then::Close);
     assert_eq!(refusal(&at(address), "a").await.code, Code::Data);
-    assert!(heard.join().unwrap().contains("GETRANGE\r\n$1\r\na\r\n$1\r\n0\r\n$2\r\n16\r\n"));
+    let heard = heard.join().unwrap();
+    assert!(heard.contains("GETRANGE\r\n$1\r\na\r\n$1\r\n0\r\n$2\r\n16\r\n"), "{heard}");
+    assert!(!heard.contains("SETINFO"), "{heard}");
     let (address, _heard) = scripted(&[":3\r\n", "$0\r\n\r\n"], Then::Close);
     assert_eq!(refusal(&at(address), "a").await.code, Code::Unavailable);
 }

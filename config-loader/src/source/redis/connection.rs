@@ -56,14 +56,18 @@ impl Line {
 /// Connects, and says who we are. The answer may be of `most` bytes.
 pub(super) async fn open(settings: &Settings, key: &str, most: u64) -> Result<(MultiplexedConnection, Line), Failure> {
     let place = location(settings, key);
-    let mut info = RedisConnectionInfo { db: settings.address.database.into(), ..RedisConnectionInfo::default() };
+    // A user who may only read is not let say the name of its library, and each try would be in the ACL log.
+    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name().set_db(settings.address.database.into());
     if let Some(path) = &settings.password_file {
-        info.password = Some(file::secret(path).await?.expose().to_owned());
-        info.username.clone_from(&settings.username);
+        info = info.set_password(file::secret(path).await?.expose());
+        if let Some(username) = &settings.username {
+            info = info.set_username(username);
+        }
     }
     let (stream, flooded) = Bounded::new(connect(settings, &place).await?, most.saturating_add(AROUND));
     // Without time-outs: how long anything may take is the caller's decision.
-    let opened = MultiplexedConnection::new_with_config(&info, stream, AsyncConnectionConfig::new()).await;
+    let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let opened = MultiplexedConnection::new_with_config(&info, stream, patient).await;
     let (connection, driver) = opened.map_err(|error| refusal::told(&place, settings, &error))?;
     Ok((connection, Line { driver: Box::pin(driver), flooded }))
 }

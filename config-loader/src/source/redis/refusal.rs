@@ -64,10 +64,10 @@ pub(super) fn told(place: &str, settings: &Settings, error: &RedisError) -> Fail
             .with_hint("clusters are not followed; name the node that has the key"),
         (_, "READONLY") => Failure::new(Code::Config, format!("{place}: is on a replica, which may only be read"))
             .with_hint("name the primary"),
-        (ErrorKind::IoError, _) => cut(place, settings, error),
+        (ErrorKind::Io, _) => cut(place, settings, error),
         // An answer that ends in the middle is told as one that cannot be parsed.
-        (ErrorKind::ParseError, _) if error.to_string().contains("end of input") => cut(place, settings, error),
-        (ErrorKind::ParseError, _) => Failure::unavailable(format!("{place}: what answers is not Redis"))
+        (ErrorKind::Parse, _) if error.to_string().contains("end of input") => cut(place, settings, error),
+        (ErrorKind::Parse, _) => Failure::unavailable(format!("{place}: what answers is not Redis"))
             .with_retry(Retry::Never)
             .with_hint("correct host or port"),
         (kind, "") => Failure::unavailable(format!("{place}: the command failed ({kind:?})"))
@@ -90,7 +90,7 @@ fn denied(place: &str, settings: &Settings) -> Failure {
 
 fn cut(place: &str, settings: &Settings, error: &RedisError) -> Failure {
     let hint = if settings.address.tls { "look at the log of Redis" } else { "if it speaks TLS, write rediss://" };
-    let io = error.kind() == ErrorKind::IoError;
+    let io = error.kind() == ErrorKind::Io;
     let why = if io { format!(" ({})", chassis::causes::causes(error)) } else { String::new() };
     Failure::unavailable(format!("{place}: the connection was cut off{why}")).with_hint(hint)
 }
