@@ -95,21 +95,28 @@ fn main() -> ExitCode {
 /// Fetches, checks and publishes.
 fn load(settings: &Settings, world: &World<'_>, log: &Path) -> Result<(), Vec<Failed>> {
     let World { environment, moment, .. } = *world;
+    let watch = Watch::until(moment.until, log);
     let cache = Cache::of(settings, environment).map_err(|failure| of("the cache", failure))?;
     let run = Run::new(settings, world)?;
-    let watch = Watch::until(moment.until, log);
-    let (set, gathered) = unless_stopped(async {
-        match (run.newest(cache.as_ref()).await, &cache) {
-            (Ok((set, gathered)), _) => Ok((set, Some(gathered))),
-            (Err(failed), Some(cache)) => run.last_good(cache, failed).await.map(|set| (set, None)),
-            (Err(failed), None) => Err(failed),
-        }
+    let (set, gathered, published) = unless_stopped(async {
+        let (set, gathered) = match (run.newest(cache.as_ref()).await, &cache) {
+            (Ok((set, gathered)), _) => (set, Some(gathered)),
+            (Err(failed), Some(cache)) => (run.last_good(cache, failed).await?, None),
+            (Err(failed), None) => return Err(failed),
+        };
+        warn(&set);
+        // Less than is left, so that there is time to say who holds the lock.
+        let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
+        let directory = settings.directory.clone();
+        // On a thread that may block: a signal ends it wherever it is, as a kill would.
+        let publishing = tokio::task::spawn_blocking(move || {
+            let published = publish::publish(&directory, &set.files, &set.manifest, wait);
+            (set, published)
+        });
+        let lost = |error: tokio::task::JoinError| of("publishing", Failure::new(Code::Software, error.to_string()));
+        let (set, published) = publishing.await.map_err(lost)?;
+        Ok((set, gathered, published.map_err(|failure| of("publishing", failure))?))
     })?;
-    warn(&set);
-    // Less than is left, so that there is time to say who holds the lock.
-    let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
-    let published = publish::publish(&settings.directory, &set.files, &set.manifest, wait)
-        .map_err(|failure| of("publishing", failure))?;
     let changed = published == Published::Swapped;
     let stale = set.manifest.stale.is_some();
     tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale, "published");

@@ -26,6 +26,9 @@ use crate::failure::{Failure, Retry};
 #[cfg(feature = "redis")]
 const MAX_SECRET: u64 = 64 << 10;
 
+/// So are configuration files and keys.
+const MAX_TEXT: u64 = 4 << 20;
+
 /// Where to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -57,6 +60,15 @@ impl Source for File {
         let path = self.path.clone();
         blocking(move || fetch(&path, limits)).await
     }
+}
+
+/// The text of a small file, such as a key: a pipe or a device is not waited for. It blocks.
+///
+/// # Errors
+/// [`Failure`], when it cannot be read, is too large or is not text. It does not show the text.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let bytes = read::read(path, MAX_TEXT)?;
+    String::from_utf8(bytes.into()).map_err(|_| Failure::data(format!("{}: is not UTF-8 text", path.display())))
 }
 
 /// The text of a file that holds one secret, such as a password, without the line's end.

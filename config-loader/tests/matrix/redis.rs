@@ -201,7 +201,7 @@ fn no_tls_with_what_speaks_it() {
 
     let over = || Set::of("text", redis.source(&format!("rediss://localhost:{port}"), "a", "password"));
     let place = plain_place.replace("redis://", "rediss://");
-    let case = Case::of(&place, 77, "its certificate is not to be trusted", "SSL_CERT_FILE");
+    let case = Case::of(&place, 69, "its certificate is not to be trusted", "SSL_CERT_FILE");
     let trusting = vec![("SSL_CERT_FILE".to_owned(), pem.clone())];
     stands(&pod, &over().with(trusting), over, &case);
 }

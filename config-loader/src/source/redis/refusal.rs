@@ -24,7 +24,8 @@ pub(super) fn handshake(place: &str, error: &io::Error) -> Failure {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidCertificate(why)) => {
-            Failure::denied(format!("{place}: its certificate is not to be trusted ({why})"))
+            Failure::unavailable(format!("{place}: its certificate is not to be trusted ({why})"))
+                .with_retry(Retry::Never)
                 .with_hint("name its authority with SSL_CERT_FILE, or the host as its certificate does")
         }
         Some(rustls::Error::InvalidMessage(_)) => {

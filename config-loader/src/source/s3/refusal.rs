@@ -112,7 +112,8 @@ fn told(place: Place<'_>, refusal: &Refusal) -> Failure {
 fn unreached(place: Place<'_>, error: &object_store::Error) -> Failure {
     let address = place.address;
     if let Some(rustls::Error::InvalidCertificate(why)) = found::<rustls::Error>(error) {
-        return Failure::denied(format!("{address}: the server's certificate is not to be trusted ({why})"))
+        return Failure::unavailable(format!("{address}: the server's certificate is not to be trusted ({why})"))
+            .with_retry(Retry::Never)
             .with_hint("name its authority with SSL_CERT_FILE, or the host as its certificate does");
     }
     match found::<HttpError>(error).map(HttpError::kind) {
