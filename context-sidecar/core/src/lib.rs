@@ -5,7 +5,11 @@
 
 #![warn(missing_docs)]
 
+pub mod bm25;
+pub mod chunk;
 pub mod document;
 pub mod filter;
+pub mod fuse;
 pub mod point;
 pub mod scope;
+pub mod tokens;
