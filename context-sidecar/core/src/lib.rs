@@ -1,7 +1,8 @@
 //! What the context-sidecar decides, pure: values in, values out, `now` as an argument.
 //!
-//! The way of a question: [`scope`] (whose documents) -> a query -> two legs of a search -> fuse -> threshold -> rerank ->
-//! freshness -> dedupe, merge, expand -> pack. The way of a document: [`document`] -> chunks -> [`point`]s.
+//! The way of a question: [`scope`] (whose documents) -> [`query`] -> two legs of a search -> [`fuse`] -> [`threshold`] ->
+//! rerank -> [`freshness`], [`mmr`] -> dedupe, expand, [`merge`] -> [`pack`] -> [`prompt`]. The way of a document:
+//! [`document`] -> [`chunk`]s -> [`bm25`] -> [`point`]s.
 
 #![warn(missing_docs)]
 

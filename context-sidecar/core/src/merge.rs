@@ -22,7 +22,7 @@ pub struct Scores {
 }
 
 /// A piece of a document as it is shown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Passage {
     /// The best of the chunks that it is made of.
     pub id: PointId,
@@ -36,6 +36,14 @@ pub struct Passage {
     pub of: Vec<u32>,
 }
 
+impl std::fmt::Debug for Passage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut passage = f.debug_struct("Passage");
+        passage.field("id", &self.id).field("span", &self.chunk.span).field("of", &self.of);
+        passage.field("score", &self.score).field("scores", &self.scores).finish_non_exhaustive()
+    }
+}
+
 impl Passage {
     /// A chunk as it was found.
     #[must_use]
@@ -44,11 +52,21 @@ impl Passage {
         Self { id, chunk, score, scores, of }
     }
 
+    /// Whether there is one that is both.
+    #[must_use]
+    pub fn touches(&self, other: &Self) -> bool {
+        let (first, second) = in_order(&self.chunk, &other.chunk);
+        first.document_id == second.document_id && beyond(first, second).is_some()
+    }
+
     /// Both as one, which is the better one with more text; `None` where they do not touch each other, or are of two
     /// versions of the document, so that their texts do not fit.
     #[must_use]
     pub fn joined(&self, worse: &Self) -> Option<Self> {
-        let (text, span) = joined((&self.chunk, &worse.chunk))?;
+        let (first, second) = in_order(&self.chunk, &worse.chunk);
+        let more = (first.document_id == second.document_id).then(|| beyond(first, second))??;
+        let text = format!("{}{more}", first.text);
+        let span = Span { start: first.span.start, end: first.span.end.max(second.span.end) };
         let mut of: Vec<u32> = self.of.iter().chain(&worse.of).copied().collect();
         of.sort_unstable();
         of.dedup();
@@ -176,11 +194,8 @@ fn in_runs(mut pieces: Vec<Run>) -> Vec<Run> {
     runs
 }
 
-fn joined((one, other): (&Chunk, &Chunk)) -> Option<(String, Span)> {
-    let (first, second) = if one.span <= other.span { (one, other) } else { (other, one) };
-    let more = (one.document_id == other.document_id).then(|| beyond(first, second))??;
-    let span = Span { start: first.span.start, end: first.span.end.max(second.span.end) };
-    Some((format!("{}{more}", first.text), span))
+fn in_order<'c>(one: &'c Chunk, other: &'c Chunk) -> (&'c Chunk, &'c Chunk) {
+    if one.span <= other.span { (one, other) } else { (other, one) }
 }
 
 /// What the second one has beyond the first one's end, if they touch each other, and say the same where they overlap.

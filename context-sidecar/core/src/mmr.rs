@@ -10,6 +10,12 @@ pub struct Candidate<'v> {
     pub vector: Option<&'v [f32]>,
 }
 
+impl std::fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Candidate").field("relevance", &self.relevance).finish_non_exhaustive()
+    }
+}
+
 /// Picks at most `most` of the candidates, and says which, in the order to show them. `lambda` is how much relevance
 /// counts: with 1 nothing else does, with 0 nothing but difference. Of equals it is the first.
 ///

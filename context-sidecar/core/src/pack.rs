@@ -7,10 +7,10 @@
 use serde::Serialize;
 
 use crate::chunk::beginning;
-use crate::document::Span;
+use crate::document::{Chunk, Span};
 use crate::merge::Passage;
 use crate::prompt::Frame;
-use crate::tokens::Counter;
+use crate::tokens::{Counter, count_within};
 
 /// A part of a passage with fewer tokens than this is not worth its mark.
 const FEWEST: usize = 24;
@@ -50,35 +50,26 @@ impl std::fmt::Debug for Packed {
 #[must_use]
 pub fn pack(passages: &[Passage], budget: usize, frame: &Frame, counter: &dyn Counter) -> Packed {
     let around = counter.count(frame.head()) + counter.count(frame.foot());
-    let mut packing = Packing { frame, counter, pieces: Vec::new() };
-    for passage in passages {
-        let passage = trimmed(passage);
-        if passage.chunk.text.is_empty() {
-            continue;
+    let Some(room) = budget.checked_sub(around) else { return Packed::default() };
+    let mut packing = Packing { frame, counter, room, pieces: Vec::new() };
+    for passage in passages.iter().filter(|passage| !passage.chunk.text.trim().is_empty()) {
+        if !packing.add(passage) {
+            packing.add_a_part_of(passage);
+            break;
         }
-        let pieces = packing.with(&passage);
-        if around + sum(&pieces) <= budget {
-            packing.pieces = pieces;
-            continue;
-        }
-        if let Some(pieces) = packing.with_a_part_of(&passage, budget.saturating_sub(around)) {
-            packing.pieces = pieces;
-        }
-        break;
     }
     if packing.pieces.is_empty() {
         return Packed::default();
     }
-    let tokens = around + sum(&packing.pieces);
     let mut text = frame.head().to_owned();
     packing.pieces.iter().for_each(|piece| text.push_str(&piece.framed));
     text.push_str(frame.foot());
     let citations = (1..).zip(&packing.pieces).map(|(n, piece)| Citation {
         n,
         document_id: piece.passage.chunk.document_id.clone(),
-        span: piece.passage.chunk.span,
+        span: shown(&piece.passage).1,
     });
-    Packed { tokens, citations: citations.collect(), text }
+    Packed { tokens: around + sum(&packing.pieces), citations: citations.collect(), text }
 }
 
 /// A passage with its mark.
@@ -96,89 +87,92 @@ fn sum(pieces: &[Piece]) -> usize {
 struct Packing<'p> {
     frame: &'p Frame,
     counter: &'p dyn Counter,
+    /// Tokens for all the pieces.
+    room: usize,
     pieces: Vec<Piece>,
 }
 
 impl Packing<'_> {
-    fn piece(&self, n: usize, passage: Passage) -> Piece {
+    /// `None` where it has more tokens than there is room for.
+    fn piece(&self, n: usize, passage: Passage, room: usize) -> Option<Piece> {
         let chunk = &passage.chunk;
-        let framed = self.frame.passage(n, chunk.title.as_deref(), chunk.url.as_deref(), &chunk.text);
-        let tokens = self.counter.count(&framed);
-        Piece { passage, framed, tokens }
+        let (text, _) = shown(&passage);
+        let framed = self.frame.passage(n, chunk.title.as_deref(), chunk.url.as_deref(), text);
+        let tokens = count_within(self.counter, &framed, room)?;
+        Some(Piece { passage, framed, tokens })
     }
 
-    /// All pieces and one more, which may become a part of those that it touches.
-    fn with(&self, passage: &Passage) -> Vec<Piece> {
-        let mut joined: Option<(usize, Passage)> = None;
-        let mut pieces = Vec::with_capacity(self.pieces.len() + 1);
-        let mut has_moved = false;
-        for piece in &self.pieces {
-            let more = joined.as_ref().map_or(passage, |(_, passage)| passage);
-            match (piece.passage.joined(more), &mut joined) {
-                (None, _) if has_moved => pieces.push(self.piece(pieces.len() + 1, piece.passage.clone())),
-                (None, _) => pieces.push(piece.clone()),
-                (Some(both), None) => {
-                    joined = Some((pieces.len(), both));
-                    pieces.push(piece.clone());
-                }
-                // It closes the gap between two: the better one is there already.
-                (Some(_), Some((_, first))) => {
-                    if let Some(both) = first.joined(&piece.passage) {
-                        *first = both;
-                    }
-                    has_moved = true;
-                }
-            }
+    /// Adds a passage if there is room for all of it.
+    fn add(&mut self, passage: &Passage) -> bool {
+        if self.pieces.iter().any(|piece| piece.passage.touches(passage)) {
+            let pieces = self.joined_with(passage).filter(|pieces| sum(pieces) <= self.room);
+            return pieces.map(|pieces| self.pieces = pieces).is_some();
         }
-        match joined {
-            Some((at, passage)) => {
-                let piece = self.piece(at + 1, passage);
-                if let Some(place) = pieces.get_mut(at) {
-                    *place = piece;
-                }
-            }
-            None => pieces.push(self.piece(pieces.len() + 1, passage.clone())),
-        }
-        pieces
+        let piece = self.piece(self.pieces.len() + 1, passage.clone(), self.room.saturating_sub(sum(&self.pieces)));
+        piece.map(|piece| self.pieces.push(piece)).is_some()
     }
 
-    /// All pieces and the beginning of one more, if that is worth it.
-    fn with_a_part_of(&self, passage: &Passage, room: usize) -> Option<Vec<Piece>> {
-        let left = room.checked_sub(sum(&self.pieces))?;
-        let mark = self.piece(self.pieces.len() + 1, cut(passage, "")).tokens;
-        let mut most = left.checked_sub(mark)?;
-        let is_worth_it = |tokens: usize| tokens >= if self.pieces.is_empty() { 1 } else { FEWEST };
+    /// All pieces, with a passage as a part of those that it touches.
+    fn joined_with(&self, passage: &Passage) -> Option<Vec<Piece>> {
+        let (touched, others): (Vec<_>, Vec<_>) =
+            self.pieces.iter().enumerate().partition(|(_, piece)| piece.passage.touches(passage));
+        // It may close the gap between two: both are where the better one is.
+        let first = touched.first().map(|(place, _)| *place)?;
+        let mut all: Option<Passage> = None;
+        for (_, piece) in touched {
+            all = Some(match all {
+                None => piece.passage.joined(passage)?,
+                Some(all) => all.joined(&piece.passage)?,
+            });
+        }
+        let mut pieces: Vec<Piece> = Vec::with_capacity(self.pieces.len());
+        for (place, piece) in others {
+            if place > first
+                && let Some(all) = all.take()
+            {
+                pieces.push(self.piece(first + 1, all, self.room)?);
+            }
+            let n = pieces.len() + 1;
+            // Those behind it have moved up by one.
+            pieces.push(if n == place + 1 { piece.clone() } else { self.piece(n, piece.passage.clone(), self.room)? });
+        }
+        if let Some(all) = all {
+            pieces.push(self.piece(first + 1, all, self.room)?);
+        }
+        Some(pieces)
+    }
+
+    /// Adds the beginning of a passage, if that is worth it.
+    fn add_a_part_of(&mut self, passage: &Passage) {
+        let (text, span) = shown(passage);
+        let part = |text: &str| {
+            let chunk = Chunk {
+                span: Span { start: span.start, end: span.start + text.chars().count() },
+                text: text.to_owned(),
+                ..passage.chunk.clone()
+            };
+            Passage { chunk, ..passage.clone() }
+        };
+        let left = self.room.saturating_sub(sum(&self.pieces));
+        let Some(mark) = self.piece(self.pieces.len() + 1, part(""), left) else { return };
+        let fewest = if self.pieces.is_empty() { 1 } else { FEWEST };
         // What is cut off can change how the last word is counted.
-        while is_worth_it(most) {
-            let part = beginning(&passage.chunk.text, most, self.counter);
-            if part.is_empty() {
-                return None;
+        for most in (fewest..=left - mark.tokens).rev() {
+            let beginning = beginning(text, most, self.counter);
+            if beginning.is_empty() || self.add(&part(beginning)) {
+                return;
             }
-            let pieces = self.with(&cut(passage, part));
-            if sum(&pieces) <= room {
-                return Some(pieces);
-            }
-            most -= 1;
         }
-        None
     }
 }
 
-/// Without the white space around it.
-fn trimmed(passage: &Passage) -> Passage {
-    let text = passage.chunk.text.as_str();
-    let before = text.chars().take_while(|char| char.is_whitespace()).count();
-    let mut trimmed = passage.clone();
-    trimmed.chunk.span.start += before;
-    cut(&trimmed, text.trim())
-}
-
-/// With another end.
-fn cut(passage: &Passage, text: &str) -> Passage {
-    let mut part = passage.clone();
-    text.clone_into(&mut part.chunk.text);
-    part.chunk.span.end = part.chunk.span.start + text.chars().count();
-    part
+/// What is shown of a passage: not the white space around it.
+fn shown(passage: &Passage) -> (&str, Span) {
+    let text = passage.chunk.text.trim_start();
+    let before = passage.chunk.text.get(..passage.chunk.text.len() - text.len()).unwrap_or_default().chars().count();
+    let text = text.trim_end();
+    let start = passage.chunk.span.start + before;
+    (text, Span { start, end: start + text.chars().count() })
 }
 
 #[cfg(test)]
@@ -188,7 +182,7 @@ mod tests {
 
     use super::*;
     use crate::chunk::{Size, chunks};
-    use crate::document::{Chunk, Document};
+    use crate::document::Document;
     use crate::merge::Scores;
     use crate::tokens::O200k;
 
@@ -205,7 +199,7 @@ mod tests {
         (0..60).map(|number| format!("Sentence {number} says something. ")).collect()
     }
 
-    fn shown(text: &str, span: Span) -> String {
+    fn within(text: &str, span: Span) -> String {
         text.chars().skip(span.start).take(span.end - span.start).collect()
     }
 
@@ -217,7 +211,7 @@ mod tests {
         let packed = pack(&found, 104, &Frame::plain(), &O200k);
         assert_eq!(packed.citations.iter().map(|citation| citation.n).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(packed.tokens <= 104 && packed.tokens > 90, "{}", packed.tokens);
-        let last = shown(&text, packed.citations[2].span);
+        let last = within(&text, packed.citations[2].span);
         assert!(last.ends_with('.') && chunks[3].text.starts_with(&last) && last.len() < chunks[3].text.trim().len());
         assert!(packed.text.starts_with(&format!("[1] A title\n{}\n[2] A title\n", chunks[6].text.trim())));
         // What is too little is not begun.
@@ -231,13 +225,12 @@ mod tests {
         let chunks = cut_up("d", &text, 8);
         let found = [&chunks[2], &chunks[8], &chunks[4], &chunks[3]].map(passage);
         let packed = pack(&found, 1_000, &Frame::plain(), &O200k);
-        assert_eq!(packed.citations.len(), 2);
-        assert_eq!(
-            shown(&text, packed.citations[0].span).trim(),
-            text[text.find(&chunks[2].text).unwrap()..]
-                [..packed.citations[0].span.end - packed.citations[0].span.start]
-                .trim()
-        );
+        let span = |first: usize, last: usize| Span { start: chunks[first].span.start, end: chunks[last].span.end - 1 };
+        let spans: Vec<Span> = packed.citations.iter().map(|citation| citation.span).collect();
+        assert_eq!(spans, [span(2, 4), span(8, 8)]);
+        let without = cut_up("d", &text, 0);
+        let packed = pack(&[&without[3], &without[4]].map(passage), 1_000, &Frame::plain(), &O200k);
+        assert_eq!(packed.citations.len(), 1);
         assert_eq!(packed.tokens, O200k.count(&packed.text));
     }
 
@@ -259,7 +252,7 @@ mod tests {
             let mut expected = String::new();
             for (n, citation) in (1..).zip(&packed.citations) {
                 prop_assert_eq!(citation.n, n);
-                let text = shown(&text, citation.span);
+                let text = within(&text, citation.span);
                 prop_assert!(!text.trim().is_empty() && text.trim() == text);
                 expected += &frame.passage(n, Some("A title"), None, &text);
             }

@@ -79,7 +79,11 @@ impl Index {
     fn search(&self, question: &str) -> Vec<Passage> {
         let (fused, _) = fuse(&[], &self.hits(question), &Fusion::default());
         let chunk = |id: PointId| self.chunks[id.uuid().as_u128() as usize].clone();
-        fused.into_iter().take(100).map(|hit| Passage::new(hit.id, chunk(hit.id), hit.score, Scores::default())).collect()
+        fused
+            .into_iter()
+            .take(100)
+            .map(|hit| Passage::new(hit.id, chunk(hit.id), hit.score, Scores::default()))
+            .collect()
     }
 }
 
