@@ -3,6 +3,8 @@
 //! The whole way of a question and of a document is here, but for a store: exact search in memory stands for it. The
 //! numbers are printed (`cargo test --release -p context-core --test quality -- --nocapture`).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
