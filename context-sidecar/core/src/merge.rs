@@ -200,9 +200,6 @@ fn in_order<'c>(one: &'c Chunk, other: &'c Chunk) -> (&'c Chunk, &'c Chunk) {
 
 /// What the second one has beyond the first one's end, if they touch each other, and say the same where they overlap.
 fn beyond<'c>(first: &Chunk, second: &'c Chunk) -> Option<&'c str> {
-    if second.span.start < first.span.start {
-        return None;
-    }
     let overlap = first.span.end.checked_sub(second.span.start)?;
     let tail = match overlap.checked_sub(1) {
         None => "",

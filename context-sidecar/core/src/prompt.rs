@@ -87,14 +87,7 @@ fn name(text: &str) -> String {
 
 /// Six hexadecimal digits that are in no passage.
 fn nonce(passages: &[Passage]) -> String {
-    let parts: Vec<String> = passages
-        .iter()
-        .flat_map(|passage| {
-            let chunk = &passage.chunk;
-            [Some(chunk.text.as_str()), chunk.title.as_deref(), chunk.url.as_deref()].into_iter().flatten()
-        })
-        .map(str::to_ascii_lowercase)
-        .collect();
+    let parts = parts(passages);
     let mut hash = Sha256::new();
     for part in &parts {
         hash.update((part.len() as u64).to_le_bytes());
@@ -109,6 +102,20 @@ fn nonce(passages: &[Passage]) -> String {
         }
         drawn = Sha256::digest(drawn);
     }
+}
+
+/// All that may be shown, in lower case: passages, and what two of them are when they are put together, because the end of
+/// one and the beginning of the other may have in them what neither has.
+fn parts(passages: &[Passage]) -> Vec<String> {
+    let mut parts = Vec::with_capacity(2 * passages.len());
+    for (number, passage) in passages.iter().enumerate() {
+        let chunk = &passage.chunk;
+        let texts = [Some(&chunk.text), chunk.title.as_ref(), chunk.url.as_ref()];
+        parts.extend(texts.into_iter().flatten().map(|text| text.to_ascii_lowercase()));
+        let others = passages.iter().skip(number + 1).filter(|other| other.touches(passage));
+        parts.extend(others.filter_map(|other| Some(other.joined(passage)?.chunk.text.to_ascii_lowercase())));
+    }
+    parts
 }
 
 /// The messages with the block among them: before the last one of the user, or behind all where there is none. An empty
@@ -189,6 +196,13 @@ mod tests {
         assert!(!forged.chunk.text.contains(&nonce(std::slice::from_ref(&forged))));
         assert_eq!(nonce(&[passage("text", None)]), drawn);
         assert_ne!(nonce(&[passage("other", None)]), drawn);
+    }
+
+    #[test]
+    fn what_two_have_in_them_together_is_looked_at() {
+        let (mut one, mut other) = (passage("abc12", None), passage("3DEF", None));
+        (one.chunk.span.end, other.chunk.span.start, other.chunk.span.end) = (5, 5, 9);
+        assert_eq!(parts(&[other, one]), ["3def", "abc123def", "abc12"]);
     }
 
     proptest! {
