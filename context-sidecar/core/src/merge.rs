@@ -59,6 +59,12 @@ impl Passage {
         first.document_id == second.document_id && beyond(first, second).is_some()
     }
 
+    /// Whether the other one is a part of it.
+    fn contains(&self, other: &Self) -> bool {
+        let (outer, inner) = (self.chunk.span, other.chunk.span);
+        outer.start <= inner.start && inner.end <= outer.end && self.touches(other)
+    }
+
     /// Both as one, which is the better one with more text; `None` where they do not touch each other, or are of two
     /// versions of the document, so that their texts do not fit.
     #[must_use]
@@ -96,7 +102,8 @@ pub fn dedupe(mut passages: Vec<Passage>) -> Vec<Passage> {
     passages
 }
 
-/// Passages that touch each other are one, which ranks as the best of them.
+/// Passages that touch each other are one, which ranks as the best of them. That is for listing them: what packs a context
+/// must not do it before, or what is of little worth comes along with what is of much.
 #[must_use]
 pub fn merge(passages: Vec<Passage>) -> Vec<Passage> {
     assemble(passages, &[])
@@ -110,26 +117,30 @@ pub fn needs(passages: &[Passage]) -> Vec<String> {
     ids.filter(|id| seen.insert(*id)).cloned().collect()
 }
 
-/// Passages with what stands around them, of all the chunks of their documents; those that touch each other then, are
-/// one.
+/// Passages with what stands around them, of all the chunks of their documents, ranked as they were; what another one has
+/// in it, is gone. They may overlap: what lists passages, merges them, and what packs a context, does so as it goes.
 #[must_use]
 pub fn expand(passages: Vec<Passage>, by: Expand, chunks: &[Chunk]) -> Vec<Passage> {
-    let mut wanted: HashMap<&str, HashSet<u32>> = HashMap::new();
-    for passage in &passages {
-        let of = wanted.entry(&passage.chunk.document_id).or_default();
-        if let Expand::Window(each) = by {
-            of.extend(passage.of.iter().flat_map(|chunk| chunk.saturating_sub(each)..=chunk.saturating_add(each)));
-        }
+    let mut documents: HashMap<&str, Vec<&Chunk>> = HashMap::new();
+    for chunk in chunks {
+        documents.entry(&chunk.document_id).or_default().push(chunk);
     }
-    let around: Vec<&Chunk> = chunks
-        .iter()
-        .filter(|chunk| {
-            let numbers = wanted.get(chunk.document_id.as_str());
-            numbers.is_some_and(|numbers| by == Expand::Parent || numbers.contains(&chunk.chunk))
-        })
-        .collect();
-    let around: Vec<Chunk> = around.into_iter().cloned().collect();
-    assemble(passages, &around)
+    let has = |wider: &[Passage], passage: &Passage| wider.iter().any(|one| one.contains(passage));
+    let mut wider: Vec<Passage> = Vec::with_capacity(passages.len());
+    for passage in passages {
+        if by == Expand::Parent && has(&wider, &passage) {
+            continue;
+        }
+        let is_near = |chunk: &&&Chunk| match by {
+            Expand::Parent => true,
+            Expand::Window(each) => passage.of.iter().any(|of| of.abs_diff(chunk.chunk) <= each),
+        };
+        let all = documents.get(passage.chunk.document_id.as_str()).map_or(&[][..], Vec::as_slice);
+        let around: Vec<&Chunk> = all.iter().filter(is_near).copied().collect();
+        let expanded = assemble(vec![passage], &around);
+        wider.extend(expanded.into_iter().filter(|passage| !has(&wider, passage)).collect::<Vec<_>>());
+    }
+    wider
 }
 
 /// A run of a document while it grows, the ranks of the passages in it, and the numbers of its chunks.
@@ -140,14 +151,14 @@ struct Run {
 }
 
 /// Puts together what touches each other, and leaves out what has nothing in it that was found.
-fn assemble(passages: Vec<Passage>, around: &[Chunk]) -> Vec<Passage> {
+fn assemble(passages: Vec<Passage>, around: &[&Chunk]) -> Vec<Passage> {
     let mut documents: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
     for (rank, passage) in passages.iter().enumerate() {
         let run = Run { chunk: passage.chunk.clone(), ranks: vec![rank], of: passage.of.clone() };
         documents.entry(&passage.chunk.document_id).or_default().push(run);
     }
     for chunk in around {
-        let run = Run { chunk: chunk.clone(), ranks: Vec::new(), of: vec![chunk.chunk] };
+        let run = Run { chunk: (*chunk).clone(), ranks: Vec::new(), of: vec![chunk.chunk] };
         documents.entry(&chunk.document_id).or_default().push(run);
     }
     let mut runs: BTreeMap<usize, Run> = BTreeMap::new();
@@ -272,7 +283,9 @@ mod tests {
         let chunks = cut("d", &text);
         let found = vec![passage(&chunks[5], 1.0), passage(&chunks[8], 0.9), passage(&chunks[20], 0.8)];
         assert_eq!(needs(&found), ["d"]);
-        let wider = expand(found.clone(), Expand::Window(1), &chunks);
+        let each = expand(found.clone(), Expand::Window(1), &chunks);
+        assert_eq!(each[0].of, [4, 5, 6]);
+        let wider = merge(each);
         assert_eq!(
             wider.iter().map(|passage| passage.of.clone()).collect::<Vec<_>>(),
             [vec![4, 5, 6, 7, 8, 9], vec![19, 20, 21]]
@@ -298,7 +311,7 @@ mod tests {
             let chunks = cut("d", &text);
             prop_assume!(!chunks.is_empty());
             let found: Vec<Passage> = picked.iter().map(|number| passage(&chunks[number % chunks.len()], 1.0)).collect();
-            for merged in [merge(found.clone()), expand(found.clone(), by, &chunks)] {
+            for merged in [merge(found.clone()), merge(expand(found.clone(), by, &chunks))] {
                 let mut points = HashSet::new();
                 for passage in &merged {
                     prop_assert!(is_true(passage, &text));

@@ -46,7 +46,8 @@ impl std::fmt::Debug for Packed {
     }
 }
 
-/// Packs the best of some passages, which are in the order of their rank.
+/// Packs the best of some passages, which are in the order of their rank and not merged yet: the more there are, the better
+/// the budget is used.
 #[must_use]
 pub fn pack(passages: &[Passage], budget: usize, frame: &Frame, counter: &dyn Counter) -> Packed {
     let around = counter.count(frame.head()) + counter.count(frame.foot());
