@@ -60,7 +60,7 @@ fn of_category(category: GeneralCategory) -> Kind {
 }
 
 /// The pieces of a text: all of it, in its order.
-pub(super) struct Pieces<'t>(pub(super) &'t str);
+pub(crate) struct Pieces<'t>(pub(crate) &'t str);
 
 impl<'t> Iterator for Pieces<'t> {
     type Item = &'t str;

@@ -30,15 +30,54 @@ fn rank(bytes: &[u8]) -> Option<u32> {
     None
 }
 
-/// The number of tokens of one piece.
-pub(super) fn count(piece: &[u8]) -> usize {
+/// A piece of no more bytes is merged by looking at all pairs again and again: for few that is faster than order.
+const SHORT: usize = 64;
+
+/// Says where each token of a piece ends.
+pub(super) fn each_end(piece: &[u8], mut say: impl FnMut(usize)) {
     if piece.is_empty() {
-        0
     } else if rank(piece).is_some() {
-        1
+        say(piece.len());
+    } else if piece.len() <= SHORT {
+        short(piece, &mut say);
     } else {
-        Merging::of(piece).count()
+        Merging::of(piece).each_end(say);
     }
+}
+
+/// A token of a short piece: where it begins, and the rank that it and the next one have together.
+#[derive(Clone, Copy)]
+struct Part {
+    at: usize,
+    rank: u32,
+}
+
+/// They are no token together.
+const NONE: u32 = u32::MAX;
+
+fn short(piece: &[u8], say: &mut impl FnMut(usize)) {
+    let mut space = [Part { at: piece.len(), rank: NONE }; SHORT + 1];
+    let together = |from: usize, to: usize| piece.get(from..to).and_then(rank).unwrap_or(NONE);
+    for (at, part) in space.iter_mut().enumerate().take(piece.len()) {
+        *part = Part { at, rank: if at + 2 > piece.len() { NONE } else { together(at, at + 2) } };
+    }
+    let mut length = piece.len();
+    loop {
+        let parts = space.get_mut(..=length).unwrap_or_default();
+        let Some((lowest, part)) = parts.iter().enumerate().min_by_key(|(_, part)| part.rank) else { return };
+        if part.rank == NONE {
+            break;
+        }
+        parts.copy_within(lowest + 2.., lowest + 1);
+        length -= 1;
+        for changed in [Some(lowest), lowest.checked_sub(1)].into_iter().flatten() {
+            let end = parts.get(changed + 2).filter(|_| changed + 2 <= length).map(|part| part.at);
+            if let Some(part) = parts.get_mut(changed) {
+                part.rank = end.map_or(NONE, |end| together(part.at, end));
+            }
+        }
+    }
+    space.iter().take(length + 1).skip(1).for_each(|part| say(part.at));
 }
 
 /// A piece, cut into tokens that become fewer. A token is known by where it begins.
@@ -77,8 +116,7 @@ impl<'a> Merging<'a> {
         }
     }
 
-    fn count(mut self) -> usize {
-        let mut tokens = self.piece.len();
+    fn each_end(mut self, mut say: impl FnMut(usize)) {
         while let Some(Reverse((_, at, end))) = self.pairs.pop() {
             let Some(middle) = self.next(at) else { continue };
             let is_there = self.previous.get(at).is_some_and(|before| *before != GONE);
@@ -86,7 +124,6 @@ impl<'a> Merging<'a> {
             if !is_there || self.next(middle) != Some(end) {
                 continue;
             }
-            tokens -= 1;
             set(&mut self.next, at, end);
             set(&mut self.previous, middle, GONE);
             set(&mut self.previous, end, at);
@@ -95,7 +132,11 @@ impl<'a> Merging<'a> {
                 self.consider(before);
             }
         }
-        tokens
+        let mut at = 0;
+        while let Some(end) = self.next(at) {
+            say(end);
+            at = end;
+        }
     }
 }
 

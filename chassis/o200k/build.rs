@@ -1,24 +1,16 @@
-//! Writes the vocabulary down in the form in which it is read: see `src/check/tokens/table.rs`.
+//! Writes the vocabulary down in the form in which it is read: see `src/table.rs`.
 
 use std::error::Error;
 use std::io::Write as _;
 
-#[cfg(feature = "tokens")]
-#[path = "src/check/tokens/table.rs"]
+#[path = "src/table.rs"]
 mod table;
 
+#[allow(clippy::disallowed_methods, reason = "cargo says in the environment where it goes")]
 fn main() -> Result<(), Box<dyn Error>> {
-    for file in ["build.rs", "src/check/tokens/table.rs"] {
+    for file in ["build.rs", "src/table.rs"] {
         writeln!(std::io::stdout(), "cargo::rerun-if-changed={file}")?;
     }
-    #[cfg(feature = "tokens")]
-    write()?;
-    Ok(())
-}
-
-#[cfg(feature = "tokens")]
-#[allow(clippy::disallowed_methods, reason = "cargo says in the environment where it goes")]
-fn write() -> Result<(), Box<dyn Error>> {
     let encoding = tiktoken::get_encoding("o200k_base").ok_or("there is no o200k_base")?;
     let mut slots = vec![table::EMPTY; table::SLOTS];
     for rank in 0..u32::try_from(encoding.vocab_size())? {
