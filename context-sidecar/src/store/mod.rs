@@ -6,6 +6,7 @@
 mod valid;
 
 pub mod embedded;
+pub mod qdrant;
 
 use async_trait::async_trait;
 use context_core::{
