@@ -31,7 +31,8 @@ async fn what_one_finds_the_other_finds_in_the_same_order() {
         let one = embedded.search(&scope, &legs, filter).await.unwrap();
         let other = qdrant.search(&scope, &legs, filter).await.unwrap();
         assert_alike(&one, &other);
-        let ids = |hits: Option<Vec<context_core::point::Hit>>| hits.unwrap().iter().map(|hit| hit.id).collect::<Vec<_>>();
+        let ids =
+            |hits: Option<Vec<context_core::point::Hit>>| hits.unwrap().iter().map(|hit| hit.id).collect::<Vec<_>>();
         assert_eq!(ids(one.dense), ids(other.dense));
         assert_eq!(ids(one.lexical), ids(other.lexical));
     }

@@ -85,7 +85,8 @@ pub(crate) async fn what_was_put_is_there_as_it_was_put(store: &dyn Store, names
     first.chunk.title = Some("A \"title\"".to_owned());
     first.chunk.url = Some("https://a.example/?b=c#d".to_owned());
     first.expires = Some(u64::from(u32::MAX) + 7);
-    let first = with(first, json!({"a.b[0]": "x", "q\"uote": 1.5, "%22": true, "back\\slash": ["y", 2], "tenant": "other"}));
+    let first =
+        with(first, json!({"a.b[0]": "x", "q\"uote": 1.5, "%22": true, "back\\slash": ["y", 2], "tenant": "other"}));
     let mut second = point(&scope, "plain", 0, &mut random);
     second.dense = None;
     second.lexical = Sparse::default();
@@ -121,7 +122,10 @@ pub(crate) async fn what_has_the_same_id_is_replaced(store: &dyn Store, names: &
     }
     let found = store.get(&scope, &[all[1].id], false).await.unwrap();
     assert_eq!(found[0].chunk.text, all[1].chunk.text);
-    assert_eq!(store.documents(&scope, None, None, 100).await.unwrap().iter().map(|(_, chunks)| chunks).sum::<u32>(), 30);
+    assert_eq!(
+        store.documents(&scope, None, None, 100).await.unwrap().iter().map(|(_, chunks)| chunks).sum::<u32>(),
+        30
+    );
 }
 
 pub(crate) async fn what_is_deleted_is_gone_and_counted(store: &dyn Store, names: &Names) {
@@ -197,7 +201,10 @@ pub(crate) async fn ties_go_by_id(store: &dyn Store, names: &Names) {
     first.sort();
     filled(store, &scope, &all).await;
     for limit in [3, 8] {
-        let legs = Legs { dense: twin.dense.clone().map(|vector| (vector, limit)), lexical: Some((twin.lexical.clone(), limit)) };
+        let legs = Legs {
+            dense: twin.dense.clone().map(|vector| (vector, limit)),
+            lexical: Some((twin.lexical.clone(), limit)),
+        };
         let found = store.search(&scope, &legs, None).await.unwrap();
         for hits in [found.dense.unwrap(), found.lexical.unwrap()] {
             assert_eq!(hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), first[..limit]);
@@ -227,7 +234,10 @@ pub(crate) async fn a_leg_finds_only_what_it_can(store: &dyn Store, names: &Name
     assert_eq!(store.search(&scope, &none, None).await.unwrap(), nothing);
     let unheard_of = Legs { dense: None, lexical: Some((Sparse { indices: vec![u32::MAX], values: vec![1.0] }, 5)) };
     assert_eq!(store.search(&scope, &unheard_of, None).await.unwrap().lexical, Some(vec![]));
-    assert_eq!(ids(&store.get(&scope, &all.iter().map(|point| point.id).collect::<Vec<_>>(), false).await.unwrap()), ids(&all));
+    assert_eq!(
+        ids(&store.get(&scope, &all.iter().map(|point| point.id).collect::<Vec<_>>(), false).await.unwrap()),
+        ids(&all)
+    );
 }
 
 pub(crate) async fn a_thousand_can_be_found(store: &dyn Store, names: &Names) {
@@ -254,8 +264,9 @@ pub(crate) async fn documents_come_in_pages(store: &dyn Store, names: &Names) {
         .map(|(document, chunk)| with(point(&scope, document, chunk, &mut random), json!({"chunk": chunk})))
         .collect();
     filled(store, &scope, &all).await;
-    let mut expected: Vec<(String, u32)> =
-        ["10", "9", "C", "a", "a/b", "b", "\u{e4}"].map(|document| (document.to_owned(), document.len() as u32 + 1)).to_vec();
+    let mut expected: Vec<(String, u32)> = ["10", "9", "C", "a", "a/b", "b", "\u{e4}"]
+        .map(|document| (document.to_owned(), document.len() as u32 + 1))
+        .to_vec();
     let mut after: Option<String> = None;
     let mut seen = Vec::new();
     loop {
@@ -358,9 +369,18 @@ pub(crate) async fn many_may_write_at_once(store: &dyn Store, names: &Names) {
     let [a, b, c, d, e, f, g, h] = batches[..] else { panic!("eight batches") };
     // Two of each: what is written twice is there once.
     let written = tokio::join!(
-        store.put(&scope, a), store.put(&scope, b), store.put(&scope, c), store.put(&scope, d),
-        store.put(&scope, e), store.put(&scope, f), store.put(&scope, g), store.put(&scope, h),
-        store.put(&scope, a), store.put(&scope, b), store.put(&scope, c), store.put(&scope, d),
+        store.put(&scope, a),
+        store.put(&scope, b),
+        store.put(&scope, c),
+        store.put(&scope, d),
+        store.put(&scope, e),
+        store.put(&scope, f),
+        store.put(&scope, g),
+        store.put(&scope, h),
+        store.put(&scope, a),
+        store.put(&scope, b),
+        store.put(&scope, c),
+        store.put(&scope, d),
     );
     for one in [written.0, written.1, written.2, written.3, written.4, written.5, written.6, written.7] {
         one.unwrap();

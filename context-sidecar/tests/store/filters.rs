@@ -30,7 +30,8 @@ fn animals(names: &Names) -> (context_core::scope::Scope, Vec<Point>) {
     let scope = names.scope("acme");
     let mut random = Random::new(20);
     let points = zoo().into_iter().enumerate();
-    let points = points.map(|(number, metadata)| with(point(&scope, &format!("doc-{number:02}"), 0, &mut random), metadata));
+    let points =
+        points.map(|(number, metadata)| with(point(&scope, &format!("doc-{number:02}"), 0, &mut random), metadata));
     let points = points.collect();
     (scope, points)
 }
@@ -38,7 +39,8 @@ fn animals(names: &Names) -> (context_core::scope::Scope, Vec<Point>) {
 /// Which documents are found with a filter, and whether they are those for which it holds.
 async fn look(store: &dyn Store, scope: &context_core::scope::Scope, points: &[Point], filter: &Value) {
     let filter = Filter::parse(filter).unwrap();
-    let expected: BTreeSet<_> = points.iter().filter(|point| filter.holds(&point.chunk.metadata)).map(|point| point.id).collect();
+    let expected: BTreeSet<_> =
+        points.iter().filter(|point| filter.holds(&point.chunk.metadata)).map(|point| point.id).collect();
     let legs = Legs { dense: Some((vec![0.25; crate::data::DIMENSION], 100)), lexical: None };
     let found = store.search(scope, &legs, Some(&filter)).await.unwrap();
     let found: BTreeSet<_> = found.dense.unwrap().iter().map(|hit| hit.id).collect();
@@ -51,7 +53,17 @@ pub(crate) async fn filters_hold_as_they_should(store: &dyn Store, names: &Names
     let (scope, points) = animals(names);
     filled(store, &scope, &points).await;
     let condition = |kind: &str, key: &str, value: Value| json!({"type": kind, "key": key, "value": value});
-    let values = [json!("en"), json!("EN"), json!(""), json!(7), json!(2021), json!(2021.5), json!(true), json!(false), json!("2021")];
+    let values = [
+        json!("en"),
+        json!("EN"),
+        json!(""),
+        json!(7),
+        json!(2021),
+        json!(2021.5),
+        json!(true),
+        json!(false),
+        json!("2021"),
+    ];
     for kind in ["eq", "ne"] {
         for key in ["lang", "year", "draft", "gone", "tenant", "document_id"] {
             for value in &values {
@@ -76,7 +88,10 @@ pub(crate) async fn filters_hold_as_they_should(store: &dyn Store, names: &Names
             look(store, &scope, &points, &condition(kind, "year", bound)).await;
         }
     }
-    let gone = store.delete(&scope, &Which::Where(Filter::parse(&condition("ne", "lang", json!("en"))).unwrap())).await.unwrap();
+    let gone = store
+        .delete(&scope, &Which::Where(Filter::parse(&condition("ne", "lang", json!("en"))).unwrap()))
+        .await
+        .unwrap();
     assert_eq!(gone as usize, points.len() - 2);
 }
 
@@ -89,7 +104,18 @@ fn random_filter(random: &mut Random, depth: usize) -> Value {
     }
     let key = ["lang", "year", "draft", "gone", "odd.key[0]", "q\"%"][random.below(6)];
     let value = |random: &mut Random| {
-        [json!("en"), json!("de"), json!(7), json!(2021), json!(2021.5), json!(true), json!(false), json!("x"), json!(1)][random.below(9)].clone()
+        [
+            json!("en"),
+            json!("de"),
+            json!(7),
+            json!(2021),
+            json!(2021.5),
+            json!(true),
+            json!(false),
+            json!("x"),
+            json!(1),
+        ][random.below(9)]
+        .clone()
     };
     let value = match kind {
         "in" | "nin" => (0..=random.below(4)).map(|_| value(random)).collect(),

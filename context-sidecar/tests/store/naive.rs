@@ -9,7 +9,8 @@ use context_core::{
 use context_sidecar::store::{Found, Legs};
 
 fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    let dot = |one: &[f32], other: &[f32]| -> f64 { one.iter().zip(other).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+    let dot =
+        |one: &[f32], other: &[f32]| -> f64 { one.iter().zip(other).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
     dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
 }
 
@@ -63,9 +64,9 @@ pub(crate) fn assert_alike(found: &Found, expected: &Found) {
             let last = expected.last().is_some_and(|last| (last.score - one.score).abs() < 1e-4);
             assert!(near || last, "{name}, {at}: {one:?} is not expected: {expected:?}");
         }
-        let ordered = found.windows(2).all(|pair| {
-            pair[0].score > pair[1].score || (pair[0].score == pair[1].score && pair[0].id < pair[1].id)
-        });
+        let ordered = found
+            .windows(2)
+            .all(|pair| pair[0].score > pair[1].score || (pair[0].score == pair[1].score && pair[0].id < pair[1].id));
         assert!(ordered, "{name}: {found:?}");
     }
 }

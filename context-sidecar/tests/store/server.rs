@@ -69,7 +69,8 @@ impl Server {
 
     /// Drops what a case has made.
     pub(crate) async fn tidy(&self, names: &Names) {
-        let client = reqwest::Client::builder().tls_backend_preconfigured(Roots::default().client(true)).build().unwrap();
+        let client =
+            reqwest::Client::builder().tls_backend_preconfigured(Roots::default().client(true)).build().unwrap();
         let key = self.key_file.as_ref().map(|path| std::fs::read_to_string(path).unwrap().trim().to_owned());
         for name in names.given() {
             let url = format!("{}/collections/{}", self.url.trim_end_matches('/'), name.as_str());

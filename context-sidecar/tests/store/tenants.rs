@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use context_core::{filter::Filter, point::{Point, PointId}, scope::Scope};
+use context_core::{
+    filter::Filter,
+    point::{Point, PointId},
+    scope::Scope,
+};
 use context_sidecar::store::{Legs, Store, Which};
 use serde_json::json;
 
@@ -39,8 +43,9 @@ pub(crate) async fn tenants_see_their_own_and_nothing_else(store: &dyn Store, na
                 let colour = ["red", "blue"][random.below(2)];
                 // Metadata that claims to be another's.
                 let metadata = json!({"colour": colour, "tenant": "acme"});
-                let points: Vec<_> =
-                    (0..many).map(|chunk| with(point(&own.scope, &document, chunk, &mut random), metadata.clone())).collect();
+                let points: Vec<_> = (0..many)
+                    .map(|chunk| with(point(&own.scope, &document, chunk, &mut random), metadata.clone()))
+                    .collect();
                 store.put(&own.scope, &points).await.unwrap();
                 own.written(points);
                 None
@@ -72,7 +77,8 @@ pub(crate) async fn tenants_see_their_own_and_nothing_else(store: &dyn Store, na
 async fn sees(store: &dyn Store, own: &Own, both: &[Own; 2], red: &Filter, random: &mut Random) {
     let scope = &own.scope;
     let everybodys: Vec<PointId> = both.iter().flat_map(|own| own.points.keys().copied()).collect();
-    let mut got: Vec<PointId> = store.get(scope, &everybodys, false).await.unwrap().iter().map(|point| point.id).collect();
+    let mut got: Vec<PointId> =
+        store.get(scope, &everybodys, false).await.unwrap().iter().map(|point| point.id).collect();
     got.sort();
     assert_eq!(got, own.points.keys().copied().collect::<Vec<_>>());
     let mut documents: BTreeMap<String, u32> = BTreeMap::new();

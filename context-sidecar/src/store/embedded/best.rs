@@ -4,17 +4,27 @@ use std::cmp::Ordering;
 
 use context_core::point::{Hit, PointId};
 
-/// The best `limit` hits, best first, ties by id. `score` leads to a candidate's id only where that decides.
+/// The best `limit` hits, best first, ties by id. `id` leads to a candidate's id, only where that decides.
 pub(super) fn best(
     scores: impl Iterator<Item = (usize, f32)>,
     limit: usize,
     id: impl Fn(usize) -> PointId,
 ) -> Vec<Hit> {
+    let best = top(scores, limit, |one, other| id(one).cmp(&id(other)));
+    best.into_iter().map(|(slot, score)| Hit { id: id(slot), score }).collect()
+}
+
+/// The best `limit` slots, best first, ties by `tie`.
+pub(super) fn top(
+    scores: impl Iterator<Item = (usize, f32)>,
+    limit: usize,
+    tie: impl Fn(usize, usize) -> Ordering,
+) -> Vec<(usize, f32)> {
     if limit == 0 {
         return Vec::new();
     }
-    let order = |left: &(usize, f32), right: &(usize, f32)| -> Ordering {
-        right.1.total_cmp(&left.1).then_with(|| id(left.0).cmp(&id(right.0)))
+    let order = |one: &(usize, f32), other: &(usize, f32)| -> Ordering {
+        other.1.total_cmp(&one.1).then_with(|| tie(one.0, other.0))
     };
     // As many again as are wanted are gathered before the worse half goes.
     let most = limit.saturating_mul(2).max(64);
@@ -33,7 +43,7 @@ pub(super) fn best(
     }
     kept.sort_unstable_by(order);
     kept.truncate(limit);
-    kept.into_iter().map(|(slot, score)| Hit { id: id(slot), score }).collect()
+    kept
 }
 
 #[cfg(test)]

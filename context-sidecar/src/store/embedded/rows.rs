@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use context_core::{
-    document::Metadata,
-    filter::Filter,
-    point::{Hit, PointId},
-};
+use context_core::{document::Metadata, filter::Filter, point::PointId};
+use uuid::Uuid;
 
-use super::{best::best, matrix::Matrix, postings::Postings, record::Entry};
+use super::{
+    best::best,
+    matrix::{Matrix, normalised},
+    postings::Postings,
+    record::Entry,
+};
 use crate::store::{Found, Legs};
 
 /// One point.
@@ -117,24 +119,18 @@ impl Rows {
     pub(super) fn search(&self, legs: &Legs, filter: Option<&Filter>) -> Found {
         let fitting = filter.map(|filter| self.fitting(filter));
         let fits = |slot: usize| fitting.as_ref().is_none_or(|fitting| fitting.get(slot) == Some(&true));
-        let pick = |scores: Vec<f32>, limit: usize, counts: &dyn Fn(&Row, f32) -> bool| -> Vec<Hit> {
-            let id = |slot: usize| {
-                self.slots.get(slot).and_then(Option::as_ref).map_or(uuid::Uuid::nil().into(), |row| row.id)
-            };
-            let rows = self.slots.iter().zip(scores).enumerate();
-            let hits = rows.filter_map(|(slot, (row, score))| {
-                let row = row.as_ref()?;
-                (counts(row, score) && fits(slot)).then_some((slot, score))
-            });
-            best(hits, limit, id)
-        };
+        let row = |slot: usize| self.slots.get(slot).and_then(Option::as_ref);
+        let id = |slot: usize| row(slot).map_or(Uuid::nil().into(), |row| row.id);
         Found {
             dense: legs.dense.as_ref().map(|(vector, limit)| {
-                let vector = super::matrix::normalised(vector);
-                pick(self.matrix.products(&vector), *limit, &|row, _| row.meant)
+                let vector = normalised(vector);
+                let meant = |slot: usize| row(slot).is_some_and(|row| row.meant);
+                best(self.matrix.nearest(&vector, *limit, |slot| fits(slot) && meant(slot)).into_iter(), *limit, id)
             }),
             lexical: legs.lexical.as_ref().map(|(words, limit)| {
-                pick(self.postings.scores(words, self.slots.len()), *limit, &|_, score| score > 0.0)
+                // Those that are gone share no word with anything.
+                let scores = self.postings.scores(words, self.slots.len()).into_iter().enumerate();
+                best(scores.filter(|(slot, score)| *score > 0.0 && fits(*slot)), *limit, id)
             }),
         }
     }
