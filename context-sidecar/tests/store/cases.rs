@@ -140,7 +140,8 @@ pub(crate) async fn what_is_deleted_is_gone_and_counted(store: &dyn Store, names
     let unknown = point(&scope, "never-put", 0, &mut random).id;
     let (one, two) = (left[0].id, left[7].id);
     let even = Filter::parse(&json!({"type": "eq", "key": "even", "value": true})).unwrap();
-    let steps: [(Which, Box<dyn Fn(&Point) -> bool>); 4] = [
+    type Goes = Box<dyn Fn(&Point) -> bool + Send + Sync>;
+    let steps: [(Which, Goes); 4] = [
         (Which::Points(vec![one, two, unknown]), Box::new(move |point| point.id == one || point.id == two)),
         (
             Which::Documents(vec!["doc-001".to_owned(), "doc-004".to_owned(), "no-such".to_owned()]),

@@ -1,5 +1,12 @@
 //! What every store does, held against each of them: `embedded` always, `qdrant` against the server that `QDRANT_URL`
 //! names, else against a stand-in made of the official client's local mode.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking"
+)]
 
 mod alike;
 mod cases;

@@ -67,6 +67,10 @@ impl Server {
         Qdrant::new(settings, &Roots::default()).unwrap()
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
     /// Drops what a case has made.
     pub(crate) async fn tidy(&self, names: &Names) {
         let client =

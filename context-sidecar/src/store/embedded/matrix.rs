@@ -197,12 +197,12 @@ mod tests {
         let number = prop_oneof![-1.0_f32..1.0, Just(0.0), Just(0.25), Just(-1.0)];
         (1_usize..70).prop_flat_map(move |dimension| {
             let vector = prop::collection::vec(number.clone(), dimension).prop_map(|vector| normalised(&vector));
-            prop::collection::vec(vector, 1..300)
+            prop::collection::vec(vector, 1..90)
         })
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn the_nearest_are_those_of_a_look_at_all(rows in vectors(), limit in 0_usize..40, every in 1_usize..4) {
             let mut matrix = Matrix::new(rows[0].len());
