@@ -8,6 +8,7 @@
     reason = "it prints a table, and fails loudly"
 )]
 
+use std::process::Command;
 use std::time::Duration;
 
 use chassis::clock;
@@ -84,7 +85,16 @@ fn percentiles(mut taken: Vec<Duration>) -> String {
     format!("p50 {:>9.1?}  p99 {:>9.1?}", at(50), at(99))
 }
 
+/// Where this program, started again, opens a store and says how large it is then.
+const RESIDENT: &str = "--resident";
+
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != RESIDENT).skip(1);
+    if let Some(directory) = arguments.next() {
+        let store = Embedded::open(directory.as_ref()).unwrap();
+        println!("  {} opened: {} MB resident", store.describe(), resident());
+        return;
+    }
     let given: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if given.is_empty() { vec![5_000, 50_000] } else { given };
     let runtime = chassis::task::runtime().unwrap();
@@ -109,10 +119,12 @@ async fn measure(size: usize) {
     }
     println!("{size} chunks: written at {:.0} a second in batches of {BATCH}", size as f64 / writing.as_secs_f64());
     drop(store);
-    let before = resident();
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    assert!(again.arg(RESIDENT).arg(directory.path()).status().unwrap().success());
     let started = clock::now();
     let store = Embedded::open(directory.path()).unwrap();
-    println!("  opened in {:.0?}; {before} MB resident before, {} MB after", clock::now() - started, resident());
+    let file = std::fs::metadata(directory.path().join("chunks.redb")).unwrap().len() >> 20;
+    println!("  opened in {:.0?}; the file has {file} MB", clock::now() - started);
     let filter = Filter::Range { key: "year".to_owned(), bound: context_core::filter::Bound::Gte, value: 2012.0 };
     for (name, dense, lexical, filter) in [
         ("hybrid", true, true, None),

@@ -35,7 +35,7 @@ const PAYLOADS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("payloads
 const VECTORS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("vectors");
 
 /// Of the file, so much stays in memory.
-const CACHE: usize = 4 << 20;
+const CACHE: usize = 2 << 20;
 
 /// The file.
 #[derive(Debug)]

@@ -230,8 +230,13 @@ mod tests {
         };
         let mut matrix = Matrix::new(384);
         (1..=2_000).for_each(|seed| matrix.set(seed - 1, &vector(seed)));
-        let found = matrix.nearest(&vector(7), 10, |_| true).len();
-        assert!((10..200).contains(&found), "{found}");
+        let found = matrix.nearest(&vector(7), 10, |_| true);
+        assert!((10..200).contains(&found.len()), "{}", found.len());
+        let all =
+            |of: &dyn Fn(usize) -> f32| top((0..2_000).map(|slot| (slot, of(slot))), 10, |one, other| one.cmp(&other));
+        let plain = all(&|slot| dot(&vector(slot + 1), &vector(7)));
+        let found = top(found.into_iter(), 10, |one, other| one.cmp(&other));
+        assert!(found.iter().zip(&plain).all(|(found, plain)| (found.1 - plain.1).abs() < 1e-5), "{found:?} {plain:?}");
     }
 
     #[test]

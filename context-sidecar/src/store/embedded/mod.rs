@@ -103,6 +103,7 @@ impl Index {
             let dimension = kinds.get(&scope.collection).map_or(0, Kind::dimension);
             scopes.entry(scope).or_insert_with(|| Rows::new(dimension)).add(entry);
         })?;
+        scopes.values_mut().for_each(Rows::shrink);
         let scopes = scopes.into_iter().map(|(scope, rows)| (scope, Arc::new(RwLock::new(rows)))).collect();
         Ok(Self { kinds, scopes })
     }

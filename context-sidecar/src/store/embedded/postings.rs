@@ -48,6 +48,11 @@ impl Postings {
         self.chunks = self.chunks.saturating_sub(worded);
     }
 
+    /// Gives back the room that was kept for more.
+    pub(super) fn shrink(&mut self) {
+        self.lists.values_mut().for_each(Vec::shrink_to_fit);
+    }
+
     /// The score of each of `slots` slots; 0 for those that share no word.
     pub(super) fn scores(&self, words: &Sparse, slots: usize) -> Vec<f32> {
         let mut scores = vec![0.0_f32; slots];

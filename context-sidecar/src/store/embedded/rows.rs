@@ -66,6 +66,12 @@ impl Rows {
         self.slots.len().saturating_mul(dimension.max(16))
     }
 
+    /// Gives back the room that was kept for more: after loading, little comes.
+    pub(super) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+        self.postings.shrink();
+    }
+
     /// Adds a point whose id is not there.
     pub(super) fn add(&mut self, entry: Entry) {
         let Entry { id, document, chunk, expires, metadata, dense, lexical } = entry;
