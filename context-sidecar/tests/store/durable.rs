@@ -16,7 +16,7 @@ use crate::naive::{self, assert_alike};
 /// Chunks of each document that a helper writes.
 const CHUNKS: u32 = 5;
 
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     Scope { tenant: "acme".parse().unwrap(), collection: "docs".parse().unwrap() }
 }
 
@@ -275,42 +275,4 @@ fn where_nothing_can_be_written_it_says_what_it_needs() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let Err(Fault::Refused(told)) = Embedded::open(&file.path().join("store")) else { panic!("it is below a file") };
     assert!(told.contains("CONTEXT_DATA_DIR must be a directory"), "{told}");
-}
-
-#[tokio::test]
-async fn beyond_its_ceiling_it_takes_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Embedded::with_ceiling(directory.path(), 10).unwrap();
-    let (one, other) = (scope(), Scope { tenant: "umbrella".parse().unwrap(), collection: "more".parse().unwrap() });
-    store.create(&one.collection, &kind()).await.unwrap();
-    store.create(&other.collection, &kind()).await.unwrap();
-    let mut random = Random::new(53);
-    let all = points(&one, 8, &mut random);
-    store.put(&one, &all).await.unwrap();
-    let Err(Fault::Full(told)) = store.put(&other, &points(&other, 3, &mut random)).await else {
-        panic!("it is too much")
-    };
-    assert!(told.contains("8 chunks") && told.contains("beyond its 10") && told.contains("QDRANT_URL"), "{told}");
-    assert_eq!(store.documents(&other, None, None, 9).await.unwrap(), []);
-    store.put(&other, &points(&other, 2, &mut random)).await.unwrap();
-    // What is replaced is no more than it was.
-    store.put(&one, &all).await.unwrap();
-    store.delete(&one, &Which::Documents(vec!["doc-000".to_owned()])).await.unwrap();
-    store.put(&other, &points(&other, 5, &mut random)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_word_weighs_what_it_does_among_the_tenants_own() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Embedded::open(directory.path()).unwrap();
-    let other = Scope { tenant: "umbrella".parse().unwrap(), ..scope() };
-    store.create(&scope().collection, &kind()).await.unwrap();
-    let mut random = Random::new(54);
-    let (all, theirs) = (points(&scope(), 30, &mut random), points(&other, 300, &mut random));
-    store.put(&scope(), &all).await.unwrap();
-    store.put(&other, &theirs).await.unwrap();
-    for (scope, all) in [(&scope(), &all), (&other, &theirs)] {
-        let legs = Legs { dense: None, lexical: Some((random.words(6), 50)) };
-        assert_alike(&store.search(scope, &legs, None).await.unwrap(), &naive::search(all, &legs, None));
-    }
 }

@@ -9,11 +9,13 @@
 )]
 
 mod alike;
+mod alone;
 mod cases;
 mod data;
 mod durable;
 mod faults;
 mod filters;
+mod legs;
 mod naive;
 mod scripted;
 mod server;
@@ -57,14 +59,14 @@ suite![
     cases::what_was_put_is_there_as_it_was_put,
     cases::what_has_the_same_id_is_replaced,
     cases::what_is_deleted_is_gone_and_counted,
-    cases::both_legs_score_as_they_should,
-    cases::ties_go_by_id,
-    cases::a_leg_finds_only_what_it_can,
-    cases::a_thousand_can_be_found,
+    legs::both_legs_score_as_they_should,
+    legs::ties_go_by_id,
+    legs::a_leg_finds_only_what_it_can,
+    legs::a_thousand_can_be_found,
     cases::documents_come_in_pages,
     cases::chunks_come_in_order,
     cases::what_has_expired_goes_in_every_scope,
-    cases::vectors_that_are_none_are_refused,
+    legs::vectors_that_are_none_are_refused,
     cases::many_may_write_at_once,
     filters::filters_hold_as_they_should,
     filters::whatever_the_filter_the_same_is_found,

@@ -20,14 +20,13 @@ const PIECE: usize = 4 * LANES;
 const ROUNDING: f32 = 1e-5;
 
 /// Vectors of one length.
-#[derive(Debug)]
 pub(super) struct Matrix {
     dimension: usize,
     len: usize,
     blocks: Vec<Block>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Block {
     vectors: Vec<f32>,
     codes: Vec<i8>,
@@ -35,7 +34,7 @@ struct Block {
 }
 
 /// A sketch is its codes times `scale`; `error` is the length of what it lacks, `length` its own.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Default, Clone, Copy)]
 struct Sketch {
     scale: f32,
     error: f32,

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use context_core::point::Sparse;
 
 /// Where a word is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Posting {
     slot: u32,
     weight: f32,
 }
 
 /// From words to slots. The order within a list means nothing: scores are summed up by the order of the query.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Postings {
     lists: HashMap<u32, Vec<Posting>>,
     /// How many slots have any words: Qdrant counts only those for the weight of a word.

@@ -17,7 +17,6 @@ use super::{
 use crate::store::{Found, Legs};
 
 /// One point.
-#[derive(Debug)]
 struct Row {
     id: PointId,
     document: Arc<str>,
@@ -30,7 +29,6 @@ struct Row {
 }
 
 /// The points of one scope, in slots. A slot whose point is gone is the next one's.
-#[derive(Debug)]
 pub(super) struct Rows {
     slots: Vec<Option<Row>>,
     free: Vec<u32>,
