@@ -2,4 +2,9 @@
 
 #![warn(missing_docs)]
 
+pub mod breaker;
+pub mod cache;
+pub mod embed;
+pub mod http;
+pub mod rerank;
 pub mod store;

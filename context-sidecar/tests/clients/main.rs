@@ -1,0 +1,41 @@
+//! Embedders, rerankers and all that may go wrong with them, against servers that do as they are told; and a real model.
+
+mod ambassador;
+mod embeddings;
+mod faults;
+mod minilm;
+mod rerank;
+mod server;
+mod single_flight;
+
+use std::{sync::Arc, time::Duration};
+
+use chassis::{clock, tls::Roots};
+use context_sidecar::{
+    embed::{Dialect, Memory, Remote, Settings},
+    http::{Call, Client, Token},
+};
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn client() -> Client {
+    Client::new(&Roots::default(), false).unwrap()
+}
+
+fn call() -> Call {
+    Call::until(clock::now() + PATIENCE)
+}
+
+fn settings(dialect: Dialect) -> Settings {
+    Settings::of("test-model", dialect)
+}
+
+fn embedder(base: &str, settings: Settings) -> Remote {
+    Remote::at(&client(), base, None, settings, Memory::default()).unwrap()
+}
+
+fn with_token(base: &str, token: Token) -> Remote {
+    let settings = settings(Dialect::OpenAi);
+    Remote::at(&client(), base, Some(Arc::new(token)), settings, Memory::default()).unwrap()
+}
