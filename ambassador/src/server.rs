@@ -2,27 +2,23 @@
 
 use std::{any::Any, convert::Infallible, sync::Arc};
 
-use chassis::{net::Incoming, shutdown::Drain, task};
-use http::{Response, StatusCode};
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+use ambassador_core::dialect::openai::error_body;
+use chassis::{
+    http::{self as serving, Identified, Ids, Refusal, Words},
+    net::Incoming,
+    shutdown::Drain,
 };
+use http::{Response, StatusCode};
 use tower::{ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     api,
     body::Body,
-    connection,
     failure::Failure,
     gateway::Gateway,
-    identity::Identified,
     trace::{self, Traced},
 };
-
-/// How many clients at once are told that there are too many.
-const REFUSALS: usize = 32;
 
 /// How it serves.
 #[derive(Debug, Clone, Copy)]
@@ -34,45 +30,13 @@ pub struct Options {
 }
 
 /// Serves connections until the drain begins; those that are open then finish what they are at.
-pub async fn serve(gateway: Arc<Gateway>, mut incoming: Incoming, drain: Drain, options: Options) {
-    let room = |connections: usize| Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-    let (free, refusals) = (room(options.connections), room(REFUSALS));
-    loop {
-        let (stream, _peer) = tokio::select! {
-            biased;
-            () = drain.draining() => break,
-            accepted = incoming.accept() => accepted,
-        };
-        if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
-            serve_one(&gateway, stream, &drain, options.traces, Some(permit));
-        } else {
-            gateway.series.refused_connections.inc();
-            // Each of those takes a descriptor, too. Beyond them a client is let go without a word.
-            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
-                let refusal = connection::refuse(Arc::clone(&gateway), stream, options.connections);
-                task::spawn(async move {
-                    let _permit = permit;
-                    refusal.await;
-                });
-            }
-        }
-    }
-    for stream in incoming.into_last() {
-        serve_one(&gateway, stream, &drain, options.traces, None);
-    }
-}
-
-/// Serves one connection on a task of its own, and keeps its `permit` as long.
-fn serve_one(
-    gateway: &Arc<Gateway>,
-    stream: TcpStream,
-    drain: &Drain,
-    traces: bool,
-    permit: Option<OwnedSemaphorePermit>,
-) {
-    let handling = Arc::clone(gateway);
+pub async fn serve(gateway: Arc<Gateway>, incoming: Incoming, drain: Drain, options: Options) {
+    let Options { traces, connections } = options;
+    let ids = Ids::new(gateway.draw());
+    let options = serving::Options { connections, header_timeout: gateway.limits.header_timeout, ids: ids.clone() };
+    let words = Arc::new(OpenAis(Arc::clone(&gateway)));
     let handler = service_fn(move |request| {
-        let gateway = Arc::clone(&handling);
+        let gateway = Arc::clone(&gateway);
         Box::pin(async move {
             let response = api::handle(gateway, request).await;
             trace::answered(response.status());
@@ -82,17 +46,29 @@ fn serve_one(
     // The stack of a request, outermost first.
     let stack = ServiceBuilder::new()
         // Every answer has an id, also that to a panic.
-        .layer_fn(|inner| Identified::new(inner, Arc::clone(gateway)))
+        .layer_fn(|inner| Identified::new(inner, ids.clone()))
         // A span that joins the agent's trace; without a collector it costs one branch.
         .layer_fn(|inner| Traced { inner, traces })
         // One bug costs one request: a panic becomes that request's 500.
         .layer(CatchPanicLayer::custom(panicked))
         .service(handler);
-    let connection = connection::serve(Arc::clone(gateway), stream, stack, drain.clone());
-    task::spawn(drain.track_future(async move {
-        let _permit = permit;
-        connection.await;
-    }));
+    serving::serve(stack, words, incoming, drain, options).await;
+}
+
+/// What is no request gets an error in the shape that the caller's SDK knows.
+struct OpenAis(Arc<Gateway>);
+
+impl Words for OpenAis {
+    fn refusal(&self, refusal: Refusal) -> Vec<u8> {
+        let status = refusal.status();
+        let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
+        let failure = Failure::new(status, kind, refusal.message("ambassador")).with_code(refusal.code());
+        error_body(&failure.problem)
+    }
+
+    fn turned_away(&self) {
+        self.0.series.refused_connections.inc();
+    }
 }
 
 /// What the panic says stays here: it may quote what was being worked on.

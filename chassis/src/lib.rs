@@ -9,7 +9,7 @@
 //! 3. [`config::parse_yaml`] turns the file into a value, or into every problem with it at once;
 //! 4. [`net::Listen`] binds the sockets, before anything claims to be healthy;
 //! 5. [`admin::Admin`] answers the probes and the scrapes, on a thread of its own;
-//! 6. [`task::runtime`] runs the data plane until [`shutdown::Signals`] begins the
+//! 6. [`task::runtime`] runs the data plane, which [`http`] serves, until [`shutdown::Signals`] begins the
 //!    [`shutdown::Drain`];
 //! 7. [`exit::Code`] says how it ended.
 //!
@@ -26,6 +26,7 @@ pub mod config;
 pub mod config_set;
 pub mod excerpt;
 pub mod exit;
+pub mod http;
 pub mod metrics;
 pub mod net;
 pub mod output;

@@ -8,7 +8,7 @@ use std::{
 use ambassador_config::Limits;
 use ambassador_core::{dialect::openai::Ask, provider::Operation};
 use bytes::Bytes;
-use chassis::clock;
+use chassis::{clock, http::id_of};
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -27,7 +27,7 @@ use crate::{
     dispatch::{self, Answered, Caller, Unanswered},
     failure::Failure,
     gateway::Gateway,
-    hops, identity,
+    hops,
     outcome::{Counted, Outcome},
     stream::Stream,
 };
@@ -51,7 +51,7 @@ pub(super) async fn complete(
     request: Request<Incoming>,
     started: Instant,
 ) -> Result<Response<Body>, Failure> {
-    let id = identity::of(request.headers()).to_owned();
+    let id = id_of(request.headers()).to_owned();
     let mut outcome = Outcome::new(Arc::clone(&gateway.series), operation, id, started);
     let result = tokio::select! {
         biased;

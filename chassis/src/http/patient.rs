@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::clock;
+use crate::clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -23,7 +23,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 /// A connection whose writes end in an error once nothing has been taken for too long.
 #[derive(Debug)]
-pub(crate) struct Patient {
+pub(super) struct Patient {
     stream: TcpStream,
     within: Duration,
     /// Runs while a write waits. Made for the first one that does: most connections never see it.
@@ -33,12 +33,12 @@ pub(crate) struct Patient {
 
 impl Patient {
     /// The connection `stream`.
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, within: WITHIN, timer: None, waiting: false }
     }
 
     /// The bare connection.
-    pub(crate) fn into_inner(self) -> TcpStream {
+    pub(super) fn into_inner(self) -> TcpStream {
         self.stream
     }
 

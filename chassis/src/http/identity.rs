@@ -3,29 +3,60 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower::Service;
 
-use crate::gateway::Gateway;
-
 /// The header of the id.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Makes ids. Clones are the same source.
+#[derive(Debug, Clone)]
+pub struct Ids(Arc<AtomicU64>);
+
+impl Ids {
+    /// Those that begin with `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seed)))
+    }
+
+    /// An id for what came without one.
+    #[must_use]
+    pub fn fresh(&self) -> HeaderValue {
+        let id = format!("req_{:016x}{:016x}", self.draw(), self.draw());
+        // Letters, digits and an underscore always are a header's value.
+        HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("req_"))
+    }
+
+    /// SplitMix64.
+    fn draw(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let z = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
 
 /// Gives each request an id in its header, and each answer the same. The outermost layer: what is answered without it
 /// cannot be found in a log.
 #[derive(Clone, Debug)]
-pub(crate) struct Identified<S> {
+pub struct Identified<S> {
     inner: S,
-    gateway: Arc<Gateway>,
+    ids: Ids,
 }
 
 impl<S> Identified<S> {
-    pub(crate) const fn new(inner: S, gateway: Arc<Gateway>) -> Self {
-        Self { inner, gateway }
+    /// `inner`, with ids for what comes without one.
+    pub const fn new(inner: S, ids: Ids) -> Self {
+        Self { inner, ids }
     }
 }
 
@@ -47,7 +78,7 @@ where
         let id = match headers.get(&REQUEST_ID).filter(|id| is_fit(id)) {
             Some(id) => id.clone(),
             None => {
-                let id = fresh(&self.gateway);
+                let id = self.ids.fresh();
                 headers.insert(REQUEST_ID, id.clone());
                 id
             }
@@ -58,7 +89,7 @@ where
 
 /// An answer that will carry its request's id.
 #[derive(Debug)]
-pub(crate) struct Identifying<F> {
+pub struct Identifying<F> {
     answer: F,
     id: Option<HeaderValue>,
 }
@@ -79,15 +110,9 @@ where
 }
 
 /// The id that a request has been given.
-pub(crate) fn of(headers: &HeaderMap) -> &str {
+#[must_use]
+pub fn of(headers: &HeaderMap) -> &str {
     headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
-}
-
-/// An id for what came without one.
-pub(crate) fn fresh(gateway: &Gateway) -> HeaderValue {
-    let id = format!("req_{:016x}{:016x}", gateway.draw(), gateway.draw());
-    // Letters, digits and an underscore always are a header's value.
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("req_"))
 }
 
 /// Whether a caller's id is fit for a log line and a header.

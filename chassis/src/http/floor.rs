@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::StatusCode;
+use ::http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -26,21 +26,21 @@ const LEAVING: u8 = 2;
 
 /// The turn on one connection. Clones are the same turn; all of them live in the connection's task.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Floor(Arc<AtomicU8>);
+pub(super) struct Floor(Arc<AtomicU8>);
 
 impl Floor {
     /// A request has come.
-    pub(crate) fn take(&self) {
+    pub(super) fn take(&self) {
         self.0.store(TAKEN, Ordering::Relaxed);
     }
 
     /// Whether no request is being answered, and all answers have been sent.
-    pub(crate) fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.0.load(Ordering::Relaxed) == FREE
     }
 
     /// The answer's body, which keeps the turn until it has been given out.
-    pub(crate) const fn answer<B>(self, body: B) -> Answer<B> {
+    pub(super) const fn answer<B>(self, body: B) -> Answer<B> {
         Answer { body, floor: self }
     }
 
@@ -52,7 +52,7 @@ impl Floor {
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(crate) struct Answer<B> {
+pub(super) struct Answer<B> {
     body: B,
     floor: Floor,
 }
@@ -82,19 +82,19 @@ impl<B> Drop for Answer<B> {
 
 /// A connection on which nothing is said out of turn.
 #[derive(Debug)]
-pub(crate) struct InTurn<S> {
+pub(super) struct InTurn<S> {
     stream: S,
     floor: Floor,
     held_back: Vec<u8>,
 }
 
 impl<S> InTurn<S> {
-    pub(crate) const fn new(stream: S, floor: Floor) -> Self {
+    pub(super) const fn new(stream: S, floor: Floor) -> Self {
         Self { stream, floor, held_back: Vec::new() }
     }
 
     /// The connection, and the status of what was held back.
-    pub(crate) fn into_parts(self) -> (S, Option<StatusCode>) {
+    pub(super) fn into_parts(self) -> (S, Option<StatusCode>) {
         let status = self.held_back.split(|byte| *byte == b' ').nth(1);
         (self.stream, status.and_then(|status| StatusCode::from_bytes(status).ok()))
     }

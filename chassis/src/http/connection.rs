@@ -2,8 +2,7 @@
 
 use std::{convert::Infallible, error::Error, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use chassis::shutdown::Drain;
-use http::{Request, Response, StatusCode};
+use ::http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,18 +12,15 @@ use tokio::{
 };
 use tower::{Service, ServiceExt};
 
-use crate::{
-    failure::Failure,
+use super::{
+    Ids, Options, Refusal, Words,
     floor::{Floor, InTurn},
-    gateway::Gateway,
-    identity,
     patient::Patient,
 };
+use crate::shutdown::Drain;
 
 /// How long a client may go on sending after it has been answered.
 const LINGER: Duration = Duration::from_secs(5);
-
-const UNREADABLE: &str = "This is no HTTP/1.1 request: its first line or one of its headers cannot be read.";
 
 /// How a connection came to its end.
 enum End {
@@ -35,7 +31,7 @@ enum End {
 }
 
 /// Serves requests with `stack` until the client leaves, or until the drain finds it without a request.
-pub(crate) async fn serve<S, B>(gateway: Arc<Gateway>, stream: TcpStream, stack: S, drain: Drain)
+pub(super) async fn serve<S, B>(words: Arc<dyn Words>, stream: TcpStream, stack: S, drain: Drain, options: Options)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Unpin + 'static,
     B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static,
@@ -50,7 +46,7 @@ where
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(gateway.limits.header_timeout)
+        .header_read_timeout(options.header_timeout)
         .serve_connection(TokioIo::new(InTurn::new(Patient::new(stream), floor.clone())), service);
     let mut draining = std::pin::pin!(drain.draining());
     let mut told = false;
@@ -75,59 +71,44 @@ where
     let unread = !parts.read_buf.is_empty();
     // While an answer is under way, more words would only spoil it.
     if floor.is_free()
-        && let Some(failure) = last_words(&end, held_back, unread, gateway.limits.header_timeout)
+        && let Some(refusal) = last_words(&end, held_back, unread, options.header_timeout)
     {
         // The client is owed an answer, and hyper is past giving one. Whether it is read is the client's affair.
-        let _unread = stream.write_all(&written(&failure, &gateway)).await;
+        let _unread = stream.write_all(&written(refusal, &*words, &options.ids)).await;
     }
     let _gone = stream.shutdown().await;
     linger(stream, unread).await;
 }
 
 /// Tells a client that there are already as many as there may be.
-pub(crate) async fn refuse(gateway: Arc<Gateway>, mut stream: TcpStream, limit: usize) {
-    let message = format!(
-        "The ambassador has {limit} connections open, which is all that its limit on open files leaves room for."
-    );
-    let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message).with_code("overloaded");
-    let _unread = stream.write_all(&written(&failure, &gateway)).await;
+pub(super) async fn refuse(words: Arc<dyn Words>, mut stream: TcpStream, options: Options) {
+    let refusal = Refusal::TooMany(options.connections);
+    let _unread = stream.write_all(&written(refusal, &*words, &options.ids)).await;
     let _gone = stream.shutdown().await;
     linger(stream, true).await;
 }
 
 /// What is said to a client whose request never became one. A client that had said nothing was only keeping the
 /// connection: it would take an answer for that to its next request.
-fn last_words(end: &End, held_back: Option<StatusCode>, unread: bool, headers_within: Duration) -> Option<Failure> {
-    let refusal =
-        |status, code, message: String| Some(Failure::new(status, "invalid_request_error", message).with_code(code));
+fn last_words(end: &End, held_back: Option<StatusCode>, unread: bool, headers_within: Duration) -> Option<Refusal> {
     match (end, held_back) {
-        (_, Some(status @ StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) => {
-            let message = "The request's headers are too many or too long: 100 headers and 400 KiB are the limit.";
-            refusal(status, "headers_too_large", message.to_owned())
-        }
-        (_, Some(status @ StatusCode::URI_TOO_LONG)) => {
-            refusal(status, "uri_too_long", "The request's URL is too long: 65534 bytes are the limit.".to_owned())
-        }
-        (_, Some(status)) => refusal(status, "invalid_http", UNREADABLE.to_owned()),
+        (_, Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) => Some(Refusal::Headers),
+        (_, Some(StatusCode::URI_TOO_LONG)) => Some(Refusal::Url),
+        (_, Some(_)) => Some(Refusal::Unreadable),
         // HTTP/2 without a negotiation, which hyper does not answer.
-        (End::Served(Err(error)), None) if error.is_parse() => {
-            refusal(StatusCode::BAD_REQUEST, "invalid_http", UNREADABLE.to_owned())
-        }
-        (End::Served(Err(error)), None) if error.is_timeout() && unread => {
-            let message = format!("The request's headers did not arrive within {headers_within:?}.");
-            refusal(StatusCode::REQUEST_TIMEOUT, "headers_timeout", message)
-        }
-        (End::Drained, None) if unread => Some(Failure::stopping()),
+        (End::Served(Err(error)), None) if error.is_parse() => Some(Refusal::Unreadable),
+        (End::Served(Err(error)), None) if error.is_timeout() && unread => Some(Refusal::Slow(headers_within)),
+        (End::Drained, None) if unread => Some(Refusal::Stopping),
         _ => None,
     }
 }
 
-/// A failure as bytes of HTTP.
-fn written(failure: &Failure, gateway: &Gateway) -> Vec<u8> {
-    let status = failure.status;
-    let body = ambassador_core::dialect::openai::error_body(&failure.problem);
+/// A refusal as bytes of HTTP.
+fn written(refusal: Refusal, words: &dyn Words, ids: &Ids) -> Vec<u8> {
+    let status = refusal.status();
+    let body = words.refusal(refusal);
     let length = body.len();
-    let id = identity::fresh(gateway);
+    let id = ids.fresh();
     let id = id.to_str().unwrap_or_default();
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nx-request-id: {id}\r\n\
