@@ -5,9 +5,13 @@
 pub mod answer;
 pub mod breaker;
 pub mod cache;
+pub mod conversations;
 pub mod embed;
 pub mod failure;
 pub mod http;
+pub mod ingest;
+pub mod metrics;
+pub mod pipeline;
 pub mod question;
 pub mod rerank;
 pub mod store;

@@ -7,6 +7,7 @@ pub use wire::Shape;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::http::{Call, Client, Endpoint, Token, Trouble};
@@ -25,6 +26,30 @@ pub struct Ranked {
     pub index: usize,
     /// How much; what that means is the model's own.
     pub score: f32,
+}
+
+/// Something that reranks.
+#[async_trait]
+pub trait Rerank: std::fmt::Debug + Send + Sync {
+    /// Where it is, fit for a log.
+    fn describe(&self) -> String;
+
+    /// The `top` most relevant documents, best first, ties in the order they came in.
+    ///
+    /// # Errors
+    /// Why there is no other ranking.
+    async fn rerank(&self, query: &str, documents: &[&str], top: usize, call: &Call) -> Result<Vec<Ranked>, Trouble>;
+}
+
+#[async_trait]
+impl Rerank for Reranker {
+    fn describe(&self) -> String {
+        Self::describe(self)
+    }
+
+    async fn rerank(&self, query: &str, documents: &[&str], top: usize, call: &Call) -> Result<Vec<Ranked>, Trouble> {
+        Self::rerank(self, query, documents, top, call).await
+    }
 }
 
 /// A server that reranks.

@@ -1,0 +1,108 @@
+//! From a question to an answer, from documents to chunks in the store: all that the doors have in common.
+//!
+//! Whatever is done is done for a [`Scope`] and within the deadline of a [`Call`].
+
+mod settings;
+
+use std::{fmt, sync::Arc};
+
+use context_core::{bm25::Encoder, scope::Scope};
+
+pub use settings::{Conversations, MOST_RERANKED, Settings};
+
+use crate::{
+    answer::{Answer, Shared},
+    breaker::Gate,
+    cache::{Chunks, Epochs, Results},
+    conversations::Summarize,
+    embed::Embedder,
+    failure::{Failure, Kind},
+    http::Call,
+    metrics::Series,
+    question::Question,
+    rerank::Rerank,
+    store::Store,
+};
+
+/// What a pipeline is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where chunks are kept.
+    pub store: Arc<dyn Store>,
+    /// What makes vectors; `None`: words only.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// What looks a second time.
+    pub reranker: Option<Arc<dyn Rerank>>,
+    /// What makes summaries of conversations.
+    pub summarizer: Option<Arc<dyn Summarize>>,
+    /// What is counted.
+    pub series: Series,
+    /// The rest.
+    pub settings: Settings,
+}
+
+/// All that the doors have in common.
+pub struct Pipeline {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    pub(crate) reranker: Option<Arc<dyn Rerank>>,
+    pub(crate) summarizer: Option<Arc<dyn Summarize>>,
+    pub(crate) series: Series,
+    pub(crate) settings: Settings,
+    pub(crate) encoder: Arc<Encoder>,
+    pub(crate) caches: Caches,
+    pub(crate) gates: Gates,
+}
+
+/// What need not be looked up twice.
+#[derive(Debug)]
+pub(crate) struct Caches {
+    pub(crate) epochs: Epochs,
+    pub(crate) results: Results<Answer>,
+    pub(crate) chunks: Chunks,
+}
+
+/// What is left alone while it fails. The embedder has its own.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    pub(crate) store: Gate,
+    pub(crate) rerank: Gate,
+    pub(crate) summary: Gate,
+}
+
+impl Pipeline {
+    /// One of these parts. Nothing is asked of them yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, embedder, reranker, summarizer, series, settings } = parts;
+        let caches = Caches {
+            epochs: Epochs::default(),
+            results: Results::of(settings.results_bytes, settings.results_ttl, settings.stale_for),
+            chunks: Chunks::of(settings.chunks_bytes),
+        };
+        let gates = Gates {
+            store: Gate::new(settings.store_breaker.clone()),
+            rerank: Gate::new(settings.rerank_breaker.clone()),
+            summary: Gate::new(settings.rerank_breaker.clone()),
+        };
+        let encoder = Arc::new(Encoder::new(settings.language));
+        Self { store, embedder, reranker, summarizer, series, settings, encoder, caches, gates }
+    }
+
+    /// The best passages for a question.
+    ///
+    /// # Errors
+    /// Why there is no answer; a failure is never an empty one.
+    pub async fn retrieve(&self, scope: &Scope, question: &Question, call: &Call) -> Result<Shared, Failure> {
+        let _ = (scope, question, call);
+        Err(Failure::new(Kind::Internal, "not built yet"))
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut pipeline = f.debug_struct("Pipeline");
+        pipeline.field("store", &self.store.describe());
+        pipeline.field("embedder", &self.embedder.as_ref().map(|embedder| embedder.describe())).finish_non_exhaustive()
+    }
+}
