@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod breaker;
 pub mod cache;
+pub mod config;
 pub mod conversations;
 pub mod embed;
 pub mod failure;
@@ -15,3 +16,4 @@ pub mod pipeline;
 pub mod question;
 pub mod rerank;
 pub mod store;
+pub mod wishes;
