@@ -3,10 +3,13 @@
 #![warn(missing_docs)]
 
 pub mod answer;
+pub mod api;
+mod body;
 pub mod breaker;
 pub mod cache;
 pub mod config;
 pub mod conversations;
+mod doors;
 pub mod embed;
 pub mod failure;
 pub mod http;
@@ -15,5 +18,8 @@ pub mod metrics;
 pub mod pipeline;
 pub mod question;
 pub mod rerank;
+pub mod scope;
+pub mod server;
 pub mod store;
+mod trace;
 pub mod wishes;

@@ -1,12 +1,17 @@
 //! How a question is to be answered, as far as somebody says so: in a request, or in the configuration for all requests
 //! that do not. The words are the same.
 
+use std::time::Duration;
+
 use chassis::units::Span;
 use context_core::{freshness::Freshness, fuse, merge, threshold::Minimum};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::question::{self, MOST_RESULTS};
+use crate::question::{self, MOST_RESULTS, Marks, Question};
+
+/// How many results, unless it is said.
+const TOP_K: usize = 10;
 
 /// The most tokens of a context.
 pub const MOST_TOKENS: usize = 1_000_000;
@@ -178,6 +183,27 @@ impl Wishes {
             must(!newer.half_life.is_zero(), "freshness.half_life", "must be longer than 0".to_owned());
         }
         faults
+    }
+
+    /// A question that is to be answered so, from all documents, without a context.
+    #[must_use]
+    pub fn question(&self, query: String, timeout: Duration) -> Question {
+        Question {
+            query,
+            filter: None,
+            top_k: self.top_k.unwrap_or(TOP_K),
+            mode: self.mode(),
+            fusion: self.fusion(),
+            min_score: self.min_score(),
+            rerank: self.rerank,
+            mmr: self.mmr.filter(|mmr| *mmr < 1.0),
+            expand: self.expand(),
+            freshness: self.freshness(),
+            max_tokens: None,
+            marks: Marks::Numbers,
+            timeout,
+            explain: false,
+        }
     }
 
     /// By what is searched.
