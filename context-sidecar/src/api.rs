@@ -33,7 +33,7 @@ pub(crate) use self::{
     asked::{Asked, filter, scope},
     json::read as read_json,
     question::{Options, checked, question},
-    route::{Answering, Route},
+    route::Route,
     series::Series,
 };
 use crate::{
