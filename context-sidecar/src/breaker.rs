@@ -80,6 +80,7 @@ pub struct Breaker {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "it is the usual one")]
 enum Phase {
     Closed { row: u32, window: Window },
     Open { until: Instant, wait: Duration },

@@ -1,26 +1,18 @@
 //! Conversations: what was said, and what of it goes into the next prompt. They are kept in the same store, under the
 //! tenant, in a collection that no user can name.
 
-use async_trait::async_trait;
-use context_core::{pack::Packed, scope::Tenant};
+mod names;
+mod recall;
+mod said;
+mod summary;
+
+use context_core::pack::Packed;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    failure::{Failure, Kind},
-    http::{Call, Trouble},
-    ingest::ItemOutcome,
-    pipeline::Pipeline,
-};
-
-/// Makes a summary of what was said; fails open.
-#[async_trait]
-pub trait Summarize: std::fmt::Debug + Send + Sync {
-    /// A summary of at most so many tokens, more or less.
-    ///
-    /// # Errors
-    /// Why there is none.
-    async fn summarize(&self, transcript: &str, tokens: usize, call: &Call) -> Result<String, Trouble>;
-}
+pub(crate) use names::collection;
+pub use names::{INDEXES, MOST_AT_ONCE};
+pub(crate) use summary::Summaries;
+pub use summary::{ChatCompletions, Summarize};
 
 /// Who said something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,7 +71,7 @@ pub struct Recalled {
     pub tokens: usize,
     /// How many messages the conversation has.
     pub of: usize,
-    /// What could not be done: `dense`, `lexical`, `rerank`, `summary`.
+    /// What could not be done: `dense`, `rerank`, `cache_only`, `relevant`, `summary`.
     pub degraded: Vec<&'static str>,
 }
 
@@ -90,64 +82,6 @@ pub struct Known {
     pub id: String,
     /// How many messages it has.
     pub messages: usize,
-}
-
-impl Pipeline {
-    /// Puts messages behind those of a conversation, in the order in which they came; the first begins it.
-    ///
-    /// # Errors
-    /// What is wrong with the id or with a message (then none is put in), or with the store.
-    pub async fn say(
-        &self,
-        tenant: &Tenant,
-        conversation: &str,
-        messages: Vec<Message>,
-        call: &Call,
-    ) -> Result<Vec<ItemOutcome>, Failure> {
-        let _ = (tenant, conversation, messages, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
-
-    /// What of a conversation goes into a prompt of which `max_tokens` are for it: the last messages, whole, and of those
-    /// before what is about `query` (or, without one, about what the user said last).
-    ///
-    /// # Errors
-    /// There is no such conversation, and what may be wrong with a store.
-    pub async fn recall(
-        &self,
-        tenant: &Tenant,
-        conversation: &str,
-        max_tokens: usize,
-        query: Option<&str>,
-        call: &Call,
-    ) -> Result<Recalled, Failure> {
-        let _ = (tenant, conversation, max_tokens, query, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
-
-    /// Conversations of a tenant after `after`, by their ids.
-    ///
-    /// # Errors
-    /// What may be wrong with a store.
-    pub async fn conversations(
-        &self,
-        tenant: &Tenant,
-        after: Option<&str>,
-        limit: usize,
-        call: &Call,
-    ) -> Result<Vec<Known>, Failure> {
-        let _ = (tenant, after, limit, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
-
-    /// Forgets a conversation; whether there was one.
-    ///
-    /// # Errors
-    /// What may be wrong with a store.
-    pub async fn forget(&self, tenant: &Tenant, conversation: &str, call: &Call) -> Result<bool, Failure> {
-        let _ = (tenant, conversation, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
 }
 
 impl std::fmt::Debug for Message {

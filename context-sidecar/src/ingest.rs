@@ -1,18 +1,27 @@
 //! Documents are put in, looked at, listed and removed.
 
+mod kept;
+mod land;
+mod locks;
+mod plan;
+mod valid;
+mod vectors;
+
 use std::time::Duration;
 
-use context_core::{
-    document::{Document, Metadata},
-    filter::Filter,
-    scope::Scope,
-};
+use chassis::clock;
+use context_core::{document::Document, filter::Filter, scope::Scope};
 use serde::Serialize;
+
+pub(crate) use kept::stored;
+use land::Job;
+pub(crate) use locks::Locks;
+pub(crate) use vectors::Vectors;
 
 use crate::{
     failure::{Failure, Kind},
     http::Call,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, users},
 };
 
 /// What was to be a document and is none: a file that cannot be read, a line that is no JSON.
@@ -108,12 +117,18 @@ pub enum Target {
     All,
 }
 
+/// Bytes of text that are put in together.
+const GROUP_BYTES: usize = 2 << 20;
+
+/// Documents that are put in together.
+const GROUP: usize = 256;
+
 impl Pipeline {
     /// Puts documents in; each by itself, in the order in which they came. The collection is made where there is none.
     /// They are kept for `ttl`, or as the settings say.
     ///
     /// # Errors
-    /// What stands in the way of all of them: the collection is of another kind, the store is down.
+    /// What stands in the way of all of them: there are too many, the collection is of another kind, it cannot be made.
     pub async fn put(
         &self,
         scope: &Scope,
@@ -121,47 +136,66 @@ impl Pipeline {
         ttl: Option<Duration>,
         call: &Call,
     ) -> Result<Vec<ItemOutcome>, Failure> {
-        let _ = (scope, documents, ttl, call, Metadata::new());
-        Err(Failure::new(Kind::Internal, "not built yet"))
+        users(scope)?;
+        let (many, most) = (documents.len(), self.settings.documents);
+        if many > most {
+            let why = format!("are {many}, and {most} can be put in at once: send them in several requests");
+            return Err(Failure::new(Kind::TooLarge, why).about("documents"));
+        }
+        let documents = valid::checked(documents, self.settings.document_bytes);
+        self.ready(&scope.collection, call).await?;
+        let vectors = if self.embedder.is_some() { Vectors::Must } else { Vectors::None };
+        let ttl = ttl.or(self.settings.document_ttl);
+        Ok(self.put_in(scope, documents, vectors, ttl, call).await)
     }
 
-    /// A document.
-    ///
-    /// # Errors
-    /// There is none of this id, and what may be wrong with a store.
-    pub async fn get(&self, scope: &Scope, id: &str, call: &Call) -> Result<Stored, Failure> {
-        let _ = (scope, id, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
-
-    /// Documents after `after`, at most `limit` (and at most 1,000).
-    ///
-    /// # Errors
-    /// There is no such collection, and what may be wrong with a store.
-    pub async fn list(
+    /// Puts documents in that are fine, into a collection that is there.
+    pub(crate) async fn put_in(
         &self,
         scope: &Scope,
-        filter: Option<&Filter>,
-        after: Option<&str>,
-        limit: usize,
+        documents: Vec<Result<Document, ItemFailure>>,
+        vectors: Vectors,
+        ttl: Option<Duration>,
         call: &Call,
-    ) -> Result<Page, Failure> {
-        let _ = (scope, filter, after, limit, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
-
-    /// Removes documents, from what is remembered for outages too, and says how many chunks that were.
-    ///
-    /// # Errors
-    /// There is no such collection, and what may be wrong with a store.
-    pub async fn delete(&self, scope: &Scope, target: &Target, call: &Call) -> Result<u64, Failure> {
-        let _ = (scope, target, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
-    }
-
-    /// Removes what has expired by `now` (seconds since 1970) from the collections that this process has used, and from
-    /// that of the conversations. To be called every minute or so; it never fails louder than in the log.
-    pub async fn sweep(&self, now: u64, call: &Call) {
-        let _ = (now, call);
+    ) -> Vec<ItemOutcome> {
+        let written = clock::unix().as_secs();
+        let job = Job { scope, vectors, written, expires: ttl.map(|ttl| written + ttl.as_secs().max(1)), call };
+        let mut outcomes: Vec<ItemOutcome> = Vec::with_capacity(documents.len());
+        let mut fine = Vec::new();
+        for (index, document) in documents.into_iter().enumerate() {
+            let (id, message) = match document {
+                Ok(document) => {
+                    let id = document.id.clone();
+                    fine.push((index, document));
+                    // It is told below what became of it.
+                    (Some(id), String::new())
+                }
+                Err(ItemFailure { id, message }) => (id, message),
+            };
+            outcomes.push(ItemOutcome { id, outcome: Outcome::Failed { kind: Kind::Invalid, message } });
+        }
+        let mut fine = fine.into_iter().peekable();
+        while fine.peek().is_some() {
+            let (mut group, mut bytes) = (Vec::new(), 0);
+            while let Some((_, document)) = fine.peek() {
+                bytes += document.text.len();
+                if !group.is_empty() && (bytes > GROUP_BYTES || group.len() == GROUP) {
+                    break;
+                }
+                group.extend(fine.next());
+            }
+            for (index, became) in self.land(&job, group).await {
+                outcomes.get_mut(index).into_iter().for_each(|item| item.outcome = became.clone());
+            }
+        }
+        for item in &outcomes {
+            self.series.document(match &item.outcome {
+                Outcome::Created { .. } => "created",
+                Outcome::Unchanged { .. } => "unchanged",
+                Outcome::Replaced { .. } => "replaced",
+                Outcome::Failed { .. } => "failed",
+            });
+        }
+        outcomes
     }
 }

@@ -1,25 +1,32 @@
 //! From a question to an answer, from documents to chunks in the store: all that the doors have in common.
 //!
-//! Whatever is done is done for a [`Scope`] and within the deadline of a [`Call`].
+//! Whatever is done is done for a scope, and within the deadline of a call.
 
+mod assemble;
+mod guarded;
+mod key;
+mod kinds;
+mod rank;
+mod retrieve;
+mod search;
 mod settings;
 
 use std::{fmt, sync::Arc};
 
-use context_core::{bm25::Encoder, scope::Scope};
+use context_core::bm25::Encoder;
 
+use kinds::Kinds;
+pub(crate) use kinds::{fits, reserved, users};
 pub use settings::{Conversations, MOST_RERANKED, Settings};
 
 use crate::{
-    answer::{Answer, Shared},
+    answer::Answer,
     breaker::Gate,
     cache::{Chunks, Epochs, Results},
-    conversations::Summarize,
+    conversations::{Summaries, Summarize},
     embed::Embedder,
-    failure::{Failure, Kind},
-    http::Call,
+    ingest::Locks,
     metrics::Series,
-    question::Question,
     rerank::Rerank,
     store::Store,
 };
@@ -52,6 +59,11 @@ pub struct Pipeline {
     pub(crate) encoder: Arc<Encoder>,
     pub(crate) caches: Caches,
     pub(crate) gates: Gates,
+    pub(crate) kinds: Kinds,
+    pub(crate) locks: Locks,
+    /// Who puts a message into which conversation right now.
+    pub(crate) talks: Locks,
+    pub(crate) summaries: Summaries,
 }
 
 /// What need not be looked up twice.
@@ -86,16 +98,21 @@ impl Pipeline {
             summary: Gate::new(settings.rerank_breaker.clone()),
         };
         let encoder = Arc::new(Encoder::new(settings.language));
-        Self { store, embedder, reranker, summarizer, series, settings, encoder, caches, gates }
-    }
-
-    /// The best passages for a question.
-    ///
-    /// # Errors
-    /// Why there is no answer; a failure is never an empty one.
-    pub async fn retrieve(&self, scope: &Scope, question: &Question, call: &Call) -> Result<Shared, Failure> {
-        let _ = (scope, question, call);
-        Err(Failure::new(Kind::Internal, "not built yet"))
+        Self {
+            store,
+            embedder,
+            reranker,
+            summarizer,
+            series,
+            settings,
+            encoder,
+            caches,
+            gates,
+            kinds: Kinds::default(),
+            locks: Locks::default(),
+            talks: Locks::default(),
+            summaries: Summaries::default(),
+        }
     }
 }
 

@@ -21,6 +21,11 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// What it is, fit for a log: `qdrant http://qdrant:6333`, `embedded /data`.
     fn describe(&self) -> String;
 
+    /// Whether other processes may write to it.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// What is known of a collection; `None` where there is none.
     async fn collection(&self, name: &Collection) -> Result<Option<Kind>, Fault>;
 
@@ -75,7 +80,7 @@ impl Kind {
     }
 
     /// Whether what is `due` of the collection can be done with one of this kind.
-    fn same_as(&self, due: &Self, name: &Collection) -> Result<(), Fault> {
+    pub(crate) fn same_as(&self, due: &Self, name: &Collection) -> Result<(), Fault> {
         let told = |kind: &Self| match &kind.dense {
             Some((model, dimension)) => format!("vectors of `{model}` with {dimension} numbers"),
             None => "words only, without vectors".to_owned(),

@@ -90,6 +90,11 @@ impl Store for Embedded {
         format!("embedded {}", path.parent().unwrap_or(path).display())
     }
 
+    /// It is locked by this process.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn collection(&self, name: &Collection) -> Result<Option<Kind>, Fault> {
         match self.0.kind(name) {
             Ok(kind) => Ok(Some(kind)),

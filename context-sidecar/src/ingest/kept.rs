@@ -1,0 +1,128 @@
+//! What is kept: looked at, listed, removed, and gone when its time has come.
+
+use context_core::{
+    document::{Chunk, Document},
+    filter::Filter,
+    point::Point,
+    scope::Scope,
+};
+
+use super::{Listed, Page, Stored, Target, land::Writing, valid};
+use crate::{
+    failure::{Failure, Kind as Why},
+    http::Call,
+    pipeline::{Pipeline, users},
+    store::{Fault, Which},
+};
+
+/// Documents of a page, at most.
+const MOST_LISTED: usize = 1_000;
+
+impl Pipeline {
+    /// A document.
+    ///
+    /// # Errors
+    /// There is none of this id, and what may be wrong with a store.
+    pub async fn get(&self, scope: &Scope, id: &str, call: &Call) -> Result<Stored, Failure> {
+        users(scope)?;
+        let none = || Failure::new(Why::NotFound, "there is no document of this id in the collection").about("id");
+        if valid::bad_id(id).is_some() {
+            return Err(none());
+        }
+        let points = self.ask("chunks", call, self.store.chunks(scope, &[id.to_owned()])).await?;
+        stored(points).ok_or_else(none)
+    }
+
+    /// Documents after `after`, at most `limit` (and at most 1,000).
+    ///
+    /// # Errors
+    /// There is no such collection, and what may be wrong with a store.
+    pub async fn list(
+        &self,
+        scope: &Scope,
+        filter: Option<&Filter>,
+        after: Option<&str>,
+        limit: usize,
+        call: &Call,
+    ) -> Result<Page, Failure> {
+        users(scope)?;
+        let limit = limit.clamp(1, MOST_LISTED);
+        let mut found = self.ask("documents", call, self.store.documents(scope, filter, after, limit + 1)).await?;
+        let is_more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| is_more).map(|(id, _)| id.clone());
+        let documents = found.into_iter().map(|(id, chunks)| Listed { id, chunks }).collect();
+        Ok(Page { documents, next })
+    }
+
+    /// Removes documents, from what is remembered for outages too, and says how many chunks that were.
+    ///
+    /// # Errors
+    /// There is no such collection, and what may be wrong with a store.
+    pub async fn delete(&self, scope: &Scope, target: &Target, call: &Call) -> Result<u64, Failure> {
+        users(scope)?;
+        self.remove(scope, target, call).await
+    }
+
+    /// The same, in any collection.
+    pub(crate) async fn remove(&self, scope: &Scope, target: &Target, call: &Call) -> Result<u64, Failure> {
+        let ids: &[String] = if let Target::Documents(ids) = target { ids } else { &[] };
+        let held = call.within(self.locks.hold(scope, ids.iter().map(String::as_str))).await;
+        let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write the same documents: give more time"))?;
+        let mut writing = Writing::new(self, scope);
+        writing.has_written = true;
+        let which = match target {
+            Target::Documents(ids) => Which::Documents(ids.clone()),
+            Target::Where(filter) => Which::Where(filter.clone()),
+            Target::All => Which::All,
+        };
+        let removed = self.ask("delete", call, self.store.delete(scope, &which)).await;
+        // The epoch first: what is being answered from before is not remembered then.
+        drop(writing);
+        self.caches.results.forget(scope);
+        if let Err(Failure { kind: Why::NotFound, .. }) = &removed {
+            self.kinds.forget(&scope.collection);
+        }
+        removed
+    }
+
+    /// Removes what has expired by `now` (seconds since 1970) from the collections that this process has used, and from
+    /// that of the conversations. To be called every minute or so; it never fails louder than in the log.
+    pub async fn sweep(&self, now: u64, call: &Call) {
+        let mut names = self.kinds.names();
+        names.extend(crate::conversations::collection());
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let expire = async {
+                match self.store.expire(&name, now).await {
+                    Err(Fault::NoCollection(_)) => Ok(()),
+                    done => done,
+                }
+            };
+            if let Err(failure) = self.ask("expire", call, expire).await {
+                tracing::warn!(error = %failure, collection = name.as_str(), "what has expired is not removed yet");
+            }
+        }
+    }
+}
+
+/// A document of its chunks. In the middle of a replacement there are some of two: it is the one that was written last.
+pub(crate) fn stored(points: Vec<Point>) -> Option<Stored> {
+    let last = points.iter().max_by_key(|point| (point.written, point.id))?;
+    let (written, expires) = (last.written, last.expires);
+    let Chunk { document_id: id, title, url, metadata, .. } = last.chunk.clone();
+    let chunks = points.len();
+    let mut parts: Vec<(u64, Chunk)> = points.into_iter().map(|point| (point.written, point.chunk)).collect();
+    parts.sort_by(|(early, one), (late, other)| one.span.start.cmp(&other.span.start).then(late.cmp(early)));
+    let (mut text, mut end) = (String::new(), None);
+    for (_, chunk) in parts {
+        let known = end.map_or(0, |end: usize| end.saturating_sub(chunk.span.start));
+        if end.is_none_or(|end| chunk.span.end > end) {
+            text.extend(chunk.text.chars().skip(known));
+            end = Some(chunk.span.end);
+        }
+    }
+    let document = Document { id, title, text, url, metadata };
+    Some(Stored { document, chunks, written, expires })
+}

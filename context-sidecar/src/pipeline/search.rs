@@ -1,0 +1,183 @@
+//! The two legs, their fusion, and the texts of what they have found.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chassis::clock;
+use context_core::{
+    document::Chunk,
+    fuse::{Fused, Method, fuse},
+    merge::{Expand, Passage, Scores, needs},
+    point::PointId,
+};
+use serde_json::{Value, json};
+
+use super::{MOST_RERANKED, Pipeline, rank::Candidates, retrieve::Asked};
+use crate::{
+    answer::Timings,
+    embed::Purpose,
+    failure::{Failure, Kind as Why},
+    http::{Call, Trouble},
+    question::{Mode, Question},
+    store::Legs,
+};
+
+/// What was found.
+pub(super) struct Searched {
+    pub(super) candidates: Candidates,
+    /// How.
+    pub(super) explain: Value,
+}
+
+/// Texts by their ids, vectors of some of them, and whether there were fewer than ids.
+struct Fetched {
+    chunks: HashMap<PointId, Arc<Chunk>>,
+    vectors: HashMap<PointId, Vec<f32>>,
+    missing: usize,
+}
+
+impl Pipeline {
+    /// What the question means. Words are still to be looked for if it is not to be had: two thirds of the time are its.
+    pub(super) async fn vector(&self, asked: &Asked<'_>) -> Result<Vec<f32>, Failure> {
+        let Some(embedder) = &self.embedder else {
+            return Err(Failure::new(Why::Internal, "there is no embedder"));
+        };
+        let now = clock::now();
+        let call = Call { deadline: now + asked.call.left(now) * 2 / 3, ..asked.call.clone() };
+        let made = call.within(embedder.embed(&[&asked.query], Purpose::Query, &call)).await;
+        let took = clock::now().saturating_duration_since(now);
+        let made = made.unwrap_or_else(|| Err(Trouble::Late { place: embedder.describe(), after: took }));
+        self.series.called("embedder", made.as_ref().map_or_else(|trouble| trouble.kind(), |_| "answered"));
+        let vector = made?.pop().filter(|vector| !vector.is_empty());
+        vector.ok_or_else(|| Failure::new(Why::Unavailable, format!("{}: answers no vector", embedder.describe())))
+    }
+
+    /// What both legs have found, fused, as far as it is good enough, with its texts.
+    pub(super) async fn candidates(
+        &self,
+        asked: &Asked<'_>,
+        mode: Mode,
+        vector: Option<&[f32]>,
+        timings: &mut Timings,
+    ) -> Result<Searched, Failure> {
+        let mut again = true;
+        loop {
+            let (hits, explain) = self.search(asked, mode, vector, timings).await?;
+            let pool = self.pool(asked.question);
+            let wanted: Vec<Fused> = hits.into_iter().take(pool).collect();
+            let (fetched, took) = self.timed("fetch", self.fetch(asked, &wanted)).await;
+            let Fetched { chunks, vectors, missing } = fetched?;
+            timings.fetch_ms = Some(timings.fetch_ms.unwrap_or_default() + took);
+            // A document was replaced in between: what has taken its place is there already.
+            if missing > 0 && again {
+                again = false;
+                continue;
+            }
+            let passages = wanted.into_iter().filter_map(|hit| {
+                let chunk = Chunk::clone(chunks.get(&hit.id)?);
+                let scores = Scores { dense: hit.dense, lexical: hit.lexical, fused: Some(hit.score), rerank: None };
+                Some(Passage::new(hit.id, chunk, hit.score, scores))
+            });
+            return Ok(Searched { candidates: Candidates { passages: passages.collect(), vectors }, explain });
+        }
+    }
+
+    async fn search(
+        &self,
+        asked: &Asked<'_>,
+        mode: Mode,
+        vector: Option<&[f32]>,
+        timings: &mut Timings,
+    ) -> Result<(Vec<Fused>, Value), Failure> {
+        let question = asked.question;
+        let depth = self.depth(question);
+        let legs = Legs {
+            dense: vector.map(|vector| (vector.to_vec(), depth)),
+            lexical: (mode != Mode::Dense).then(|| (self.encoder.query(&asked.query), depth)),
+        };
+        let work = self.ask("search", &asked.call, self.store.search(asked.scope, &legs, question.filter.as_ref()));
+        let (found, took) = self.timed("search", work).await;
+        timings.search_ms = Some(timings.search_ms.unwrap_or_default() + took);
+        let found = found?;
+        let (dense, lexical) = (found.dense.unwrap_or_default(), found.lexical.unwrap_or_default());
+        for (leg, hits) in [("dense", &dense), ("lexical", &lexical)] {
+            hits.first().into_iter().for_each(|best| self.series.best(leg, best.score));
+        }
+        let (mut hits, method) = fuse(&dense, &lexical, &question.fusion);
+        let fused = hits.len();
+        question.min_score.for_legs(legs.dense.is_some(), legs.lexical.is_some()).by_legs(&mut hits);
+        let explain = if question.explain {
+            json!({
+                "depth": depth,
+                "hits": { "dense": dense.len(), "lexical": lexical.len(), "fused": fused, "good_enough": hits.len() },
+                "fusion": match method { Method::Dbsf => "dbsf", Method::Rrf => "rrf" },
+            })
+        } else {
+            Value::Null
+        };
+        Ok((hits, explain))
+    }
+
+    /// Hits of each leg.
+    fn depth(&self, question: &Question) -> usize {
+        self.settings.depth.max(2 * question.top_k)
+    }
+
+    /// Chunks that are looked at further: more than are wanted, since some become one, and all that may come up.
+    fn pool(&self, question: &Question) -> usize {
+        let mut pool = 2 * question.top_k;
+        if question.max_tokens.is_some() {
+            pool = pool.max(self.settings.packed_from);
+        }
+        if question.rerank.unwrap_or(true) && self.reranker.is_some() {
+            pool = pool.max(self.settings.reranked.min(MOST_RERANKED));
+        }
+        if question.freshness.is_some() || question.mmr.is_some() {
+            pool = pool.max(self.settings.depth);
+        }
+        pool
+    }
+
+    /// Texts, from what is remembered and from the store; vectors, where they are compared.
+    async fn fetch(&self, asked: &Asked<'_>, hits: &[Fused]) -> Result<Fetched, Failure> {
+        let with_vectors = asked.question.mmr.is_some();
+        let mut chunks = HashMap::with_capacity(hits.len());
+        let mut vectors = HashMap::new();
+        let mut unknown = Vec::new();
+        for hit in hits {
+            match self.caches.chunks.get(asked.scope, hit.id).filter(|_| !with_vectors) {
+                Some(chunk) => _ = chunks.insert(hit.id, chunk),
+                None => unknown.push(hit.id),
+            }
+        }
+        self.series.looked_up("chunks", chunks.len(), unknown.len());
+        if !unknown.is_empty() {
+            let work = self.store.get(asked.scope, &unknown, with_vectors);
+            for point in self.ask("get", &asked.call, work).await? {
+                let chunk = Arc::new(point.chunk);
+                self.caches.chunks.put(asked.scope, point.id, Arc::clone(&chunk));
+                chunks.insert(point.id, chunk);
+                point.dense.into_iter().for_each(|vector| _ = vectors.insert(point.id, vector));
+            }
+        }
+        let missing = hits.len() - chunks.len();
+        Ok(Fetched { chunks, vectors, missing })
+    }
+
+    /// The chunks of the documents of the first passages, where what stands around them is wanted.
+    pub(super) async fn around(
+        &self,
+        asked: &Asked<'_>,
+        passages: &[Passage],
+        timings: &mut Timings,
+    ) -> Result<Option<(Expand, Vec<Chunk>)>, Failure> {
+        let Some(by) = asked.question.expand else { return Ok(None) };
+        let documents = needs(passages.get(..self.settings.expanded).unwrap_or(passages));
+        if documents.is_empty() {
+            return Ok(None);
+        }
+        let work = self.ask("chunks", &asked.call, self.store.chunks(asked.scope, &documents));
+        let (points, took) = self.timed("expand", work).await;
+        timings.fetch_ms = Some(timings.fetch_ms.unwrap_or_default() + took);
+        Ok(Some((by, points?.into_iter().map(|point| point.chunk).collect())))
+    }
+}
