@@ -1,16 +1,18 @@
 //! Settings to a pipeline: whoever is named in them is made, and nobody is asked anything yet.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use chassis::{metrics::Metrics, tls::Roots};
+use async_trait::async_trait;
+use chassis::{clock, metrics::Metrics, tls::Roots};
 
 use crate::{
     config::{Settings, Store as Where},
+    conversations::{ChatCompletions, INDEXES, Summarize},
     embed::{Embedder, Memory, Remote},
-    http::{Client, Token},
+    http::{Call, Client, Token, Trouble},
     metrics::Series,
     pipeline::{self, Parts, Pipeline},
-    rerank::{Rerank, Reranker},
+    rerank::{Ranked, Rerank, Reranker},
     store::{Store, embedded::Embedded, qdrant::Qdrant},
 };
 
@@ -28,7 +30,11 @@ pub fn pipeline(settings: &Settings, metrics: &Metrics, roots: &Roots) -> Result
         Some(path) => Token::at(path).map(|token| Some(Arc::new(token))).map_err(|error| error.to_string()),
     };
     let store: Arc<dyn Store> = match &settings.store {
-        Where::Qdrant(qdrant) => Arc::new(Qdrant::new(qdrant.clone(), roots).map_err(|fault| fault.to_string())?),
+        Where::Qdrant(qdrant) => {
+            let mut qdrant = qdrant.clone();
+            qdrant.indexes.extend(INDEXES.map(|(key, kind)| (key.to_owned(), kind)));
+            Arc::new(Qdrant::new(qdrant, roots).map_err(|fault| fault.to_string())?)
+        }
         Where::Embedded(directory) => Arc::new(Embedded::open(directory).map_err(|fault| fault.to_string())?),
     };
     let embedder = match &settings.embeddings {
@@ -46,11 +52,38 @@ pub fn pipeline(settings: &Settings, metrics: &Metrics, roots: &Roots) -> Result
             let token = token(given.key_file.as_ref())?;
             let reranker = Reranker::at(&client, &given.url, token, given.shape, given.model.clone())
                 .map_err(|error| format!("the reranker {error}"))?;
-            Some(Arc::new(reranker) as Arc<dyn Rerank>)
+            Some(Arc::new(Within { reranker, most: given.timeout }) as Arc<dyn Rerank>)
+        }
+    };
+    let summarizer = match &settings.conversations.summary {
+        None => None,
+        Some(given) => {
+            let completions = ChatCompletions::at(&client, &given.url, None, given.model.clone())
+                .map_err(|error| format!("what sums up {error}"))?;
+            Some(Arc::new(completions) as Arc<dyn Summarize>)
         }
     };
     let settings = of_pipeline(settings);
-    Ok(Pipeline::new(Parts { store, embedder, reranker, summarizer: None, series: Series::new(metrics), settings }))
+    Ok(Pipeline::new(Parts { store, embedder, reranker, summarizer, series: Series::new(metrics), settings }))
+}
+
+/// A reranker that has no more time than it was given, however much the question has.
+#[derive(Debug)]
+struct Within {
+    reranker: Reranker,
+    most: Duration,
+}
+
+#[async_trait]
+impl Rerank for Within {
+    fn describe(&self) -> String {
+        self.reranker.describe()
+    }
+
+    async fn rerank(&self, query: &str, documents: &[&str], top: usize, call: &Call) -> Result<Vec<Ranked>, Trouble> {
+        let call = Call { deadline: call.deadline.min(clock::now() + self.most), ..call.clone() };
+        self.reranker.rerank(query, documents, top, &call).await
+    }
 }
 
 /// What of the settings is the pipeline's.
@@ -58,6 +91,7 @@ fn of_pipeline(settings: &Settings) -> pipeline::Settings {
     let default = pipeline::Settings::default();
     pipeline::Settings {
         language: settings.ingest.language,
+        languages: settings.collections.iter().filter_map(|(name, of)| Some((name.clone(), of.language?))).collect(),
         chunks: settings.ingest.chunk,
         reranked: settings.rerank.as_ref().map_or(default.reranked, |rerank| rerank.candidates),
         results_bytes: settings.caches.results,

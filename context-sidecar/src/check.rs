@@ -30,7 +30,12 @@ pub(crate) fn describe(settings: &Settings, warnings: &[Problem]) -> String {
         None => "embeddings: none, so that there is search by words only (EMBEDDINGS_MODEL is not set)".to_owned(),
     });
     if let Some(rerank) = &settings.rerank {
-        lines.push(format!("rerank: the best {} at {}, within {}", rerank.candidates, rerank.url, span(rerank.timeout)));
+        lines.push(format!(
+            "rerank: the best {} at {}, within {}",
+            rerank.candidates,
+            rerank.url,
+            span(rerank.timeout)
+        ));
     }
     let ingest = &settings.ingest;
     lines.push(format!(
@@ -59,10 +64,8 @@ pub(crate) fn describe(settings: &Settings, warnings: &[Problem]) -> String {
     lines.push(format!("MCP: tools to find{}", if settings.mcp_store { " and to store" } else { "" }));
     lines.push(String::new());
     lines.push(format!("listens on {} (agent) and {} (probes, metrics)", settings.listen.data, settings.listen.admin));
-    lines.push(format!(
-        "ends within {} of SIGTERM: that long may requests in flight take",
-        span(settings.listen.drain)
-    ));
+    lines
+        .push(format!("ends within {} of SIGTERM: that long may requests in flight take", span(settings.listen.drain)));
     let mut text = lines.join("\n");
     if !warnings.is_empty() {
         text.push_str("\n\nwarnings");

@@ -81,7 +81,8 @@ pub struct Listing {
 #[must_use]
 pub fn list(root: &Path) -> Listing {
     let mut listing = Listing::default();
-    let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+    let hidden =
+        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
     let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|entry| !hidden(entry));
     for entry in entries {
         let entry = match entry {
@@ -104,7 +105,7 @@ pub fn list(root: &Path) -> Listing {
         let within = within.unwrap_or_else(|| Path::new(entry.file_name()));
         let parts: Vec<_> = within.iter().map(|part| part.to_string_lossy()).collect();
         let bytes = entry.metadata().map_or(0, |about| about.len());
-        listing.files.push(Found { path: entry.into_path(), name: parts.join("/"), format, bytes });
+        listing.files.push(Found { path: entry.path().to_owned(), name: parts.join("/"), format, bytes });
     }
     listing
 }
@@ -162,7 +163,9 @@ fn heading(text: &str) -> Option<String> {
     let mut title: Option<String> = None;
     for event in Parser::new(text) {
         match event {
-            Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => title = Some(String::new()),
+            Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
+                title = Some(String::new())
+            }
             Event::End(TagEnd::Heading(_)) if title.is_some() => break,
             Event::Text(part) | Event::Code(part) => {
                 if let Some(title) = &mut title {
@@ -216,13 +219,20 @@ fn lines<E>(
 
 fn line(bytes: Vec<u8>, place: &str) -> Result<Document, String> {
     let text = String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())?;
-    let line: Line = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            "is no document: it has at least a `text`, and perhaps `id`, `title`, `url`, `metadata`".to_owned()
-        }
-        _ => "is no JSON".to_owned(),
-    })?;
+    let line: Line =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => {
+                "is no document: it has at least a `text`, and perhaps `id`, `title`, `url`, `metadata`".to_owned()
+            }
+            _ => "is no JSON".to_owned(),
+        })?;
     let Line { id, title, text, url, metadata } = line;
     let id = id.filter(|id| !id.trim().is_empty()).unwrap_or_else(|| place.to_owned());
-    Ok(Document { id, title: title.filter(|it| !it.trim().is_empty()), text, url, metadata: metadata.unwrap_or_default() })
+    Ok(Document {
+        id,
+        title: title.filter(|it| !it.trim().is_empty()),
+        text,
+        url,
+        metadata: metadata.unwrap_or_default(),
+    })
 }

@@ -44,7 +44,13 @@ impl Details {
 }
 
 /// Looks until the process ends; returns after the first look.
-pub async fn watch(pipeline: Arc<Pipeline>, settings: Arc<Settings>, readiness: Readiness, details: Details, drain: Drain) {
+pub async fn watch(
+    pipeline: Arc<Pipeline>,
+    settings: Arc<Settings>,
+    readiness: Readiness,
+    details: Details,
+    drain: Drain,
+) {
     look(&*pipeline.store, &settings, &readiness, &details).await;
     task::spawn(async move {
         let mut swept = clock::now();

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod assemble;
 mod body;
 pub mod breaker;
 pub mod cache;
@@ -12,6 +13,8 @@ pub mod conversations;
 mod doors;
 pub mod embed;
 pub mod failure;
+pub mod files;
+pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod metrics;

@@ -128,9 +128,8 @@ fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
     let (readiness, details) = (Readiness::new(), Details::default());
     let heartbeat = Heartbeat::new(clock::now());
     let shown = details.clone();
-    let admin = Admin::new(readiness.clone(), heartbeat.clone(), metrics.clone())
-        .details(move || shown.now())
-        .serve(admin)?;
+    let admin =
+        Admin::new(readiness.clone(), heartbeat.clone(), metrics.clone()).details(move || shown.now()).serve(admin)?;
 
     let gatekeeper = Gatekeeper::new(settings.tenant.clone(), settings.token_file.as_deref())?;
     let roots = Roots::of(environment);

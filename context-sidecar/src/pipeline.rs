@@ -11,9 +11,9 @@ mod retrieve;
 mod search;
 mod settings;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use context_core::bm25::Encoder;
+use context_core::{bm25::Encoder, scope::Collection};
 
 use kinds::Kinds;
 pub(crate) use kinds::{fits, reserved, users};
@@ -56,7 +56,8 @@ pub struct Pipeline {
     pub(crate) summarizer: Option<Arc<dyn Summarize>>,
     pub(crate) series: Series,
     pub(crate) settings: Settings,
-    pub(crate) encoder: Arc<Encoder>,
+    encoder: Arc<Encoder>,
+    encoders: HashMap<Collection, Arc<Encoder>>,
     pub(crate) caches: Caches,
     pub(crate) gates: Gates,
     pub(crate) kinds: Kinds,
@@ -98,6 +99,8 @@ impl Pipeline {
             summary: Gate::new(settings.rerank_breaker.clone()),
         };
         let encoder = Arc::new(Encoder::new(settings.language));
+        let of = |(collection, language): (&Collection, &_)| (collection.clone(), Arc::new(Encoder::new(*language)));
+        let encoders = settings.languages.iter().map(of).collect();
         Self {
             store,
             embedder,
@@ -106,6 +109,7 @@ impl Pipeline {
             series,
             settings,
             encoder,
+            encoders,
             caches,
             gates,
             kinds: Kinds::default(),
@@ -113,6 +117,19 @@ impl Pipeline {
             talks: Locks::default(),
             summaries: Summaries::default(),
         }
+    }
+}
+
+impl Pipeline {
+    /// Where it keeps what it has, fit for a log.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.store.describe()
+    }
+
+    /// What makes words of the texts of a collection.
+    pub(crate) fn encoder(&self, collection: &Collection) -> &Arc<Encoder> {
+        self.encoders.get(collection).unwrap_or(&self.encoder)
     }
 }
 

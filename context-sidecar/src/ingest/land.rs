@@ -165,7 +165,7 @@ impl Pipeline {
 
     /// Writes what is new of all documents, or of each by itself where that is refused.
     async fn write(&self, job: &Job<'_>, works: &mut Vec<Work>, writing: &mut Writing<'_>) -> Result<(), Failure> {
-        let (encoder, written, expires) = (Arc::clone(&self.encoder), job.written, job.expires);
+        let (encoder, written, expires) = (Arc::clone(self.encoder(&job.scope.collection)), job.written, job.expires);
         let mut mine = mem::take(works);
         let encode = move || {
             let points: Vec<Vec<Point>> = mine

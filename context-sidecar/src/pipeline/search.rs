@@ -92,7 +92,7 @@ impl Pipeline {
         let depth = self.depth(question);
         let legs = Legs {
             dense: vector.map(|vector| (vector.to_vec(), depth)),
-            lexical: (mode != Mode::Dense).then(|| (self.encoder.query(&asked.query), depth)),
+            lexical: (mode != Mode::Dense).then(|| (self.encoder(&asked.scope.collection).query(&asked.query), depth)),
         };
         let work = self.ask("search", &asked.call, self.store.search(asked.scope, &legs, question.filter.as_ref()));
         let (found, took) = self.timed("search", work).await;

@@ -1,8 +1,8 @@
 //! What can be set about finding, ingesting and conversing.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use context_core::{bm25::Language, chunk::Size};
+use context_core::{bm25::Language, chunk::Size, scope::Collection};
 
 use crate::breaker::Policy;
 
@@ -11,6 +11,8 @@ use crate::breaker::Policy;
 pub struct Settings {
     /// Of the texts: how their words are cut and stemmed. Another one wants a new collection.
     pub language: Language,
+    /// Of the texts of some collections, where it is another one.
+    pub languages: BTreeMap<Collection, Language>,
     /// How large chunks are. With another size all documents are replaced when they are ingested again.
     pub chunks: Size,
     /// Hits of each leg, at the least. Where more than half as many results are wanted, it is twice these.
@@ -68,6 +70,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             language: Language::English,
+            languages: BTreeMap::new(),
             chunks: Size::default(),
             depth: 100,
             packed_from: 100,
