@@ -4,7 +4,13 @@
 //! Where other processes write to the same store, this is done again until the store has just what it is to have: of two
 //! that put in one document at once, the last one to see that wins, and nothing of the other stays.
 
-use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 
 use context_core::{
     document::Document,
@@ -94,23 +100,17 @@ impl Pipeline {
         let names = documents.iter().map(|(_, document)| document.id.clone()).collect();
         let there = self.there(job, names).await?;
         let mut works = self.plans(job, documents, there).await?;
+        settle(&mut works);
         for round in 0..ROUNDS {
-            if round > 0 {
-                let names: Vec<String> =
-                    works.iter().filter(|work| !work.is_settled).map(|work| work.plan.id.clone()).collect();
-                if names.is_empty() {
-                    break;
-                }
-                // Not in step with whoever does the same.
-                tokio::time::sleep(jitter(round)).await;
-                let mut there = self.there(job, names).await?;
-                for work in works.iter_mut().filter(|work| !work.is_settled) {
-                    let there = there.remove(&work.plan.id).unwrap_or_default();
-                    work.plan.compare(&there, job.expires);
-                }
-            }
-            for work in works.iter_mut().filter(|work| work.plan.fresh.is_empty() && work.plan.gone.is_empty()) {
-                work.is_settled = true;
+            // What somebody else has written is seen right behind what was written here; then it is a while until the next
+            // try, so that one of both is not disturbed in his.
+            if round > 0
+                && (self.compare(job, &mut works).await || {
+                    tokio::time::sleep(jitter(round)).await;
+                    self.compare(job, &mut works).await
+                })
+            {
+                break;
             }
             self.find_vectors(job, &mut works).await;
             self.write(job, &mut works, &mut writing).await?;
@@ -123,6 +123,23 @@ impl Pipeline {
             work.fail(&Failure::new(Why::Busy, "others write this document again and again: put it in once more"));
         }
         Ok(works.into_iter().filter_map(|work| Some((work.plan.index, work.outcome?))).collect())
+    }
+
+    /// Looks what is still to be done; whether that is nothing.
+    async fn compare(&self, job: &Job<'_>, works: &mut [Work]) -> bool {
+        let names: Vec<String> = open(works).map(|work| work.plan.id.clone()).collect();
+        if names.is_empty() {
+            return true;
+        }
+        match self.there(job, names).await {
+            // When it is to be gone, the other one may see differently, by a second.
+            Ok(mut there) => {
+                open(works).for_each(|work| work.plan.compare(&there.remove(&work.plan.id).unwrap_or_default(), None));
+            }
+            Err(failure) => open(works).for_each(|work| work.fail(&failure)),
+        }
+        settle(works);
+        works.iter().all(|work| work.is_settled)
     }
 
     /// What there is of some documents, by their ids.
@@ -246,11 +263,19 @@ impl Pipeline {
     }
 }
 
+/// Those that are not done.
+fn open(works: &mut [Work]) -> impl Iterator<Item = &mut Work> {
+    works.iter_mut().filter(|work| !work.is_settled)
+}
+
+/// Of which nothing is to be done, is done.
+fn settle(works: &mut [Work]) {
+    for work in works.iter_mut().filter(|work| work.plan.fresh.is_empty() && work.plan.gone.is_empty()) {
+        work.is_settled = true;
+    }
+}
+
 /// Some time, longer from round to round, and never the same.
 fn jitter(round: u32) -> Duration {
-    use std::hash::{BuildHasher as _, RandomState};
-    if round == 1 {
-        return Duration::ZERO;
-    }
-    Duration::from_millis(RandomState::new().hash_one(round) % (10 << round.min(6)))
+    Duration::from_millis(RandomState::new().hash_one(round) % (20 << round.min(6)))
 }

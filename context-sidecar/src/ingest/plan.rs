@@ -60,16 +60,17 @@ impl Plan {
             was_there: false,
             is_changed: false,
         };
-        plan.compare(there, expires);
+        plan.compare(there, Some(expires));
         plan
     }
 
-    /// What has to be done since these are there.
-    pub(super) fn compare(&mut self, there: &[Point], expires: Option<u64>) {
+    /// What has to be done since these are there, and if it matters, so that it is gone when it `expires`.
+    pub(super) fn compare(&mut self, there: &[Point], expires: Option<Option<u64>>) {
         let by_id: HashMap<PointId, &Point> = there.iter().map(|point| (point.id, point)).collect();
         let own: HashSet<PointId> = self.due.iter().map(|due| due.id).collect();
         // One that stays as it is but for when it is to be gone is written again, too.
-        let stays = |due: &Due| by_id.get(&due.id).is_some_and(|point| point.expires == expires);
+        let stays =
+            |due: &Due| by_id.get(&due.id).is_some_and(|point| expires.is_none_or(|expires| expires == point.expires));
         self.fresh = (0..).zip(&self.due).filter(|(_, due)| !stays(due)).map(|(place, _)| place).collect();
         self.gone = there.iter().map(|point| point.id).filter(|id| !own.contains(id)).collect();
         self.was_there = !there.is_empty();

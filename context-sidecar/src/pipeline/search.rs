@@ -72,6 +72,13 @@ impl Pipeline {
                 again = false;
                 continue;
             }
+            if missing > 0 && chunks.is_empty() {
+                let store = self.store.describe();
+                let why = format!(
+                    "{store}: finds chunks and does not have them: look whether it is being restored or is damaged"
+                );
+                return Err(Failure::new(Why::Unavailable, why));
+            }
             let passages = wanted.into_iter().filter_map(|hit| {
                 let chunk = Chunk::clone(chunks.get(&hit.id)?);
                 let scores = Scores { dense: hit.dense, lexical: hit.lexical, fused: Some(hit.score), rerank: None };

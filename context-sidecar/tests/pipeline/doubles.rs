@@ -1,0 +1,251 @@
+//! An embedder, a reranker and a store that do as they are told.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use context_core::{
+    filter::Filter,
+    point::{Point, PointId},
+    scope::{Collection, Scope},
+};
+use context_sidecar::{
+    embed::{Embedder, Purpose},
+    http::{Call, Trouble},
+    rerank::{Ranked, Rerank},
+    store::{Fault, Found, Kind, Legs, Store, Which, embedded::Embedded},
+};
+use tempfile::TempDir;
+
+pub(crate) fn down(place: &str) -> Trouble {
+    Trouble::Unreachable { place: place.to_owned(), why: "connection refused".to_owned() }
+}
+
+/// Words count where their hashes say: texts with the same words mean the same.
+#[derive(Debug)]
+pub(crate) struct Embeds {
+    pub(crate) model: &'static str,
+    pub(crate) is_down: AtomicBool,
+    /// How many texts were embedded to be found.
+    pub(crate) embedded: AtomicUsize,
+}
+
+const WIDTH: usize = 64;
+
+impl Embeds {
+    pub(crate) fn new(model: &'static str) -> Arc<Self> {
+        Arc::new(Self { model, is_down: AtomicBool::new(false), embedded: AtomicUsize::new(0) })
+    }
+}
+
+fn vector(text: &str) -> Vec<f32> {
+    let mut vector = vec![0.01_f32; WIDTH];
+    for word in text.to_lowercase().split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let hash = word.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        vector[hash % WIDTH] += 1.0;
+    }
+    let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
+    vector.iter().map(|number| number / length).collect()
+}
+
+#[async_trait]
+impl Embedder for Embeds {
+    fn model(&self) -> &str {
+        self.model
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        Some(WIDTH)
+    }
+
+    fn describe(&self) -> String {
+        self.model.to_owned()
+    }
+
+    async fn embed(&self, texts: &[&str], purpose: Purpose, _: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(down("embedder"));
+        }
+        if purpose == Purpose::Document {
+            self.embedded.fetch_add(texts.len(), Ordering::SeqCst);
+        }
+        Ok(texts.iter().map(|text| vector(text)).collect())
+    }
+}
+
+/// The last of what it is given is the best.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    pub(crate) is_down: AtomicBool,
+    pub(crate) asked: Mutex<Vec<usize>>,
+}
+
+#[async_trait]
+impl Rerank for Turns {
+    fn describe(&self) -> String {
+        "reranker".to_owned()
+    }
+
+    async fn rerank(&self, _: &str, documents: &[&str], top: usize, _: &Call) -> Result<Vec<Ranked>, Trouble> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(down("reranker"));
+        }
+        self.asked.lock().unwrap().push(documents.len());
+        let ranked = (0..documents.len()).rev().map(|index| Ranked { index, score: index as f32 });
+        Ok(ranked.take(top).collect())
+    }
+}
+
+/// How a store is to fail.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Fails {
+    Never,
+    /// Always.
+    Always,
+    /// It does not answer.
+    Hangs,
+    /// The call of this number from now on, before it is done ...
+    Before(usize),
+    /// ... or after.
+    After(usize),
+}
+
+/// An embedded store that fails, and may be written to by others.
+#[derive(Debug)]
+pub(crate) struct Shaky {
+    store: Embedded,
+    fails: Mutex<Fails>,
+    calls: Mutex<Vec<&'static str>>,
+    /// Given in full while it is looked for, and gone when it is fetched.
+    pub(crate) vanishing: Mutex<HashSet<PointId>>,
+    vanish_always: AtomicBool,
+    _directory: Arc<TempDir>,
+}
+
+impl Shaky {
+    pub(crate) fn new() -> Arc<Self> {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let store = Embedded::open(directory.path()).unwrap();
+        Arc::new(Self::over(store, directory))
+    }
+
+    fn over(store: Embedded, directory: Arc<TempDir>) -> Self {
+        let (fails, calls, vanishing) = (Mutex::new(Fails::Never), Mutex::default(), Mutex::default());
+        Self { store, fails, calls, vanishing, vanish_always: AtomicBool::new(false), _directory: directory }
+    }
+
+    /// Another door to the same.
+    pub(crate) fn twin(&self) -> Arc<Self> {
+        Arc::new(Self::over(self.store.clone(), Arc::clone(&self._directory)))
+    }
+
+    pub(crate) fn fail(&self, how: Fails) {
+        *self.fails.lock().unwrap() = how;
+    }
+
+    pub(crate) fn vanish_always(&self) {
+        self.vanish_always.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    async fn shaken<T: Send>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
+        self.calls.lock().unwrap().push(what);
+        let fault = || Err(Fault::Unavailable("the store is down".to_owned()));
+        let now = {
+            let mut fails = self.fails.lock().unwrap();
+            let now = *fails;
+            match now {
+                Fails::Before(left) => *fails = if left == 0 { Fails::Always } else { Fails::Before(left - 1) },
+                Fails::After(left) => *fails = if left == 0 { Fails::Always } else { Fails::After(left - 1) },
+                Fails::Never | Fails::Always | Fails::Hangs => {}
+            }
+            now
+        };
+        match now {
+            Fails::Always | Fails::Before(0) => fault(),
+            Fails::Hangs => {
+                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                fault()
+            }
+            Fails::After(0) => {
+                let _ = work.await;
+                fault()
+            }
+            Fails::Never | Fails::Before(_) | Fails::After(_) => {
+                // Whoever else is there has a turn.
+                tokio::task::yield_now().await;
+                work.await
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Shaky {
+    fn describe(&self) -> String {
+        "store".to_owned()
+    }
+
+    async fn collection(&self, name: &Collection) -> Result<Option<Kind>, Fault> {
+        self.shaken("collection", self.store.collection(name)).await
+    }
+
+    async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault> {
+        self.shaken("create", self.store.create(name, kind)).await
+    }
+
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
+        self.shaken("search", self.store.search(scope, legs, filter)).await
+    }
+
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault> {
+        let mut points = self.shaken("get", self.store.get(scope, ids, vectors)).await?;
+        let mut vanishing = self.vanishing.lock().unwrap();
+        let always = self.vanish_always.load(Ordering::SeqCst);
+        points.retain(|point| !always && !vanishing.remove(&point.id));
+        Ok(points)
+    }
+
+    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault> {
+        self.shaken("chunks", self.store.chunks(scope, documents)).await
+    }
+
+    async fn documents(
+        &self,
+        scope: &Scope,
+        filter: Option<&Filter>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, u32)>, Fault> {
+        self.shaken("documents", self.store.documents(scope, filter, after, limit)).await
+    }
+
+    async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
+        self.shaken("put", self.store.put(scope, points)).await
+    }
+
+    async fn delete(&self, scope: &Scope, which: &Which) -> Result<u64, Fault> {
+        self.shaken("delete", self.store.delete(scope, which)).await
+    }
+
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault> {
+        self.shaken("expire", self.store.expire(collection, now)).await
+    }
+
+    async fn ping(&self) -> Result<(), Fault> {
+        self.shaken("ping", self.store.ping()).await
+    }
+}

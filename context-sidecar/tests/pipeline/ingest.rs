@@ -1,0 +1,252 @@
+//! Documents get there, whoever interrupts, and whoever else puts them in at the same time.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use chassis::{clock, task};
+use context_core::{document::Document, point::Point, scope::Scope};
+use context_sidecar::{
+    failure::Kind,
+    ingest::{ItemFailure, Outcome},
+    pipeline::{Pipeline, Settings},
+    store::Store as _,
+};
+use serde_json::json;
+
+use crate::{
+    call, document,
+    doubles::{Embeds, Fails, Shaky},
+    long, pipeline, put, question, scope, settings,
+};
+
+fn hybrid(store: &Arc<Shaky>, embedder: &Arc<Embeds>) -> Pipeline {
+    pipeline(store.clone(), Some(embedder.clone()), None, settings())
+}
+
+/// All that is kept of some documents.
+async fn kept(store: &Shaky, scope: &Scope, ids: &[&str]) -> Vec<Point> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let points = store.chunks(scope, &ids).await.unwrap();
+    points.into_iter().map(|point| Point { written: 0, ..point }).collect()
+}
+
+/// The same, as it would be if nothing had ever gone wrong.
+async fn clean(scope: &Scope, documents: &[Document]) -> Vec<Point> {
+    let (store, embedder) = (Shaky::new(), Embeds::new("m"));
+    put(&hybrid(&store, &embedder), scope, documents.to_vec()).await;
+    let ids: Vec<&str> = documents.iter().map(|document| document.id.as_str()).collect();
+    kept(&store, scope, &ids).await
+}
+
+#[tokio::test]
+async fn each_item_is_told_what_became_of_it() {
+    let (store, embedder, scope) = (Shaky::new(), Embeds::new("m"), scope("a", "docs"));
+    let pipeline = hybrid(&store, &embedder);
+    put(&pipeline, &scope, vec![document("same", "Foxes."), document("other", "Hares.")]).await;
+    let unread = ItemFailure { id: None, message: "line 3 is no JSON".to_owned() };
+    let given = vec![
+        Ok(document("same", "Foxes.")),
+        Err(unread),
+        Ok(document("other", "Owls.")),
+        Ok(document("empty", " ")),
+        Ok(document("new", &long("foxes", 60))),
+        Ok(document("same", "Foxes?")),
+        Ok(document("binary", "\0")),
+    ];
+    let outcomes = pipeline.put(&scope, given, None, &call()).await.unwrap();
+    let told = serde_json::to_value(&outcomes).unwrap();
+    let chunks = pipeline.get(&scope, "new", &call()).await.unwrap().chunks;
+    assert!(chunks > 3);
+    assert_eq!(
+        told,
+        json!([
+            {"id": "same", "status": "unchanged", "chunks": 1},
+            {"id": null, "status": "failed", "message": "line 3 is no JSON"},
+            {"id": "other", "status": "replaced", "chunks": 1},
+            {"id": "empty", "status": "failed", "message": "text: is empty"},
+            {"id": "new", "status": "created", "chunks": chunks},
+            {"id": "same", "status": "failed", "message": "documents[0] has the same id: put one of them in"},
+            {"id": "binary", "status": "failed", "message": "text: has a NUL at byte 0: it is binary, and not text"},
+        ])
+    );
+    let listed = pipeline.list(&scope, None, None, 2, &call()).await.unwrap();
+    assert_eq!((listed.documents[0].id.as_str(), listed.next.as_deref()), ("new", Some("other")));
+    let rest = pipeline.list(&scope, None, Some("other"), 2, &call()).await.unwrap();
+    assert_eq!((rest.documents[0].id.as_str(), rest.documents.len(), rest.next), ("same", 1, None));
+    assert_eq!(pipeline.get(&scope, "gone", &call()).await.unwrap_err().kind, Kind::NotFound);
+    let many = (0..1_001).map(|id| Ok(document(&id.to_string(), "x"))).collect();
+    assert_eq!(pipeline.put(&scope, many, None, &call()).await.unwrap_err().kind, Kind::TooLarge);
+}
+
+#[tokio::test]
+async fn what_has_a_vector_is_not_embedded_again() {
+    let (store, embedder, scope) = (Shaky::new(), Embeds::new("m"), scope("a", "docs"));
+    let pipeline = hybrid(&store, &embedder);
+    let text = long("foxes", 100);
+    let cost = async |document: Document| {
+        let before = embedder.embedded.load(Ordering::SeqCst);
+        put(&pipeline, &scope, vec![document]).await;
+        embedder.embedded.load(Ordering::SeqCst) - before
+    };
+    let chunks = cost(document("one", &text)).await;
+    assert!(chunks > 6, "{chunks}");
+    assert_eq!(cost(document("one", &text)).await, 0, "unchanged");
+    let mut about = document("one", &text);
+    about.metadata.insert("lang".to_owned(), json!("en"));
+    assert_eq!(cost(about.clone()).await, 0, "what is known of it has changed, and not what it says");
+    about.text = format!("\n\n\n{text}");
+    assert_eq!(cost(about.clone()).await, 0, "it has moved");
+    about.text = format!("{text} And that is all that there is to say about it, in the end.");
+    assert!((1..3).contains(&cost(about.clone()).await), "something was added at its end");
+    let title = Some("Foxes".to_owned());
+    let renamed = Document { title, ..about };
+    assert_eq!(cost(renamed.clone()).await, kept(&store, &scope, &["one"]).await.len(), "the title is indexed");
+    assert_eq!(kept(&store, &scope, &["one"]).await, clean(&scope, &[renamed]).await);
+    let ids: Vec<_> = kept(&store, &scope, &["one"]).await.iter().map(|point| point.id).collect();
+    assert!(store.get(&scope, &ids, true).await.unwrap().iter().all(|point| point.dense.is_some()));
+}
+
+/// Whatever call is the last one, done or not: the old or the new one is there, and the next try does the rest.
+#[tokio::test]
+async fn interrupted_anywhere_it_gets_there_the_next_time() {
+    let scope = scope("a", "docs");
+    let before = [document("one", &long("foxes", 40)), document("two", "Owls are grey birds.")];
+    let after = [
+        document("one", &long("hares", 60)),
+        document("two", "Owls are birds of the night."),
+        document("three", "Bats."),
+    ];
+    let due = clean(&scope, &after).await;
+    let mut interrupted = 0;
+    for call_number in 0..12 {
+        for how in [Fails::Before(call_number), Fails::After(call_number)] {
+            let (store, embedder) = (Shaky::new(), Embeds::new("m"));
+            put(&hybrid(&store, &embedder), &scope, before.to_vec()).await;
+            let pipeline = hybrid(&store, &embedder);
+            store.fail(how);
+            let outcome = pipeline.put(&scope, after.iter().cloned().map(Ok).collect(), None, &call()).await;
+            let is_whole = outcome
+                .as_ref()
+                .is_ok_and(|items| items.iter().all(|item| !matches!(item.outcome, Outcome::Failed { .. })));
+            interrupted += usize::from(!is_whole);
+            store.fail(Fails::Never);
+            if is_whole {
+                assert_eq!(kept(&store, &scope, &["one", "two", "three"]).await, due, "{how:?}: said to be whole");
+            }
+            let answer = hybrid(&store, &embedder).retrieve(&scope, &question("owls birds"), &call()).await.unwrap();
+            assert_eq!(answer.results[0].document_id, "two", "{how:?}");
+            put(&hybrid(&store, &embedder), &scope, after.to_vec()).await;
+            assert_eq!(kept(&store, &scope, &["one", "two", "three"]).await, due, "{how:?}");
+        }
+    }
+    assert!(interrupted >= 8, "{interrupted}");
+}
+
+/// Whoever asks goes away in the middle of it.
+#[tokio::test]
+async fn a_caller_that_hangs_up_leaves_nothing_half_done_for_good() {
+    let scope = scope("a", "docs");
+    let after = [document("one", &long("hares", 60)), document("two", "Owls.")];
+    let due = clean(&scope, &after).await;
+    for polls in 0..40 {
+        let (store, embedder) = (Shaky::new(), Embeds::new("m"));
+        let pipeline = hybrid(&store, &embedder);
+        put(&pipeline, &scope, vec![document("one", &long("foxes", 40))]).await;
+        {
+            let call = call();
+            let mut work = Box::pin(pipeline.put(&scope, after.iter().cloned().map(Ok).collect(), None, &call));
+            for _ in 0..polls {
+                if futures_util::poll!(&mut work).is_ready() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            }
+        }
+        put(&pipeline, &scope, after.to_vec()).await;
+        assert_eq!(kept(&store, &scope, &["one", "two"]).await, due, "{polls}");
+    }
+}
+
+/// Two processes put in what differs: in the end it is one of both, whole, and nothing of the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_at_once_agree_on_one() {
+    let scope = scope("a", "docs");
+    let versions = [long("foxes", 40), format!("{}{}", long("foxes", 20), long("hares", 10)), long("owls", 30)];
+    let mut due = Vec::new();
+    for text in &versions {
+        due.push(clean(&scope, &[document("one", text)]).await);
+    }
+    for round in 0..25 {
+        let (store, embedder) = (Shaky::new(), Embeds::new("m"));
+        if round % 2 == 0 {
+            put(&hybrid(&store, &embedder), &scope, vec![document("one", &long("bats", 30))]).await;
+        } else {
+            put(&hybrid(&store, &embedder), &scope, vec![document("zero", "Bats.")]).await;
+        }
+        let writers: Vec<_> = versions
+            .iter()
+            .map(|text| {
+                // Each with locks of its own.
+                let (pipeline, scope, document) =
+                    (hybrid(&store.twin(), &embedder), scope.clone(), document("one", text));
+                task::spawn(async move { pipeline.put(&scope, vec![Ok(document)], None, &call()).await })
+            })
+            .collect();
+        for writer in writers {
+            let outcomes = writer.await.unwrap().unwrap();
+            assert!(!matches!(outcomes[0].outcome, Outcome::Failed { .. }), "{outcomes:?}");
+        }
+        let there = kept(&store, &scope, &["one"]).await;
+        assert!(due.contains(&there), "round {round}: {} chunks", there.len());
+    }
+}
+
+/// Of two in one process the one is done when the other begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_at_once_in_one_process_take_turns() {
+    let (store, embedder, scope) = (Shaky::new(), Embeds::new("m"), scope("a", "docs"));
+    let pipeline = Arc::new(hybrid(&store, &embedder));
+    let writers: Vec<_> = (0..20)
+        .map(|n| {
+            let (pipeline, scope) = (Arc::clone(&pipeline), scope.clone());
+            let given = [format!("d{}", n % 3), format!("d{}", (n + 1) % 3)];
+            let given = given.map(|id| Ok(document(&id, &long(&format!("foxes {}", n % 4), 20))));
+            task::spawn(async move { pipeline.put(&scope, given.into(), None, &call()).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+    for id in ["d0", "d1", "d2"] {
+        let stored = pipeline.get(&scope, id, &call()).await.unwrap();
+        let text = stored.document.text;
+        assert_eq!(kept(&store, &scope, &[id]).await, clean(&scope, &[document(id, &text)]).await);
+        assert!((0..4).any(|n| long(&format!("foxes {n}"), 20).trim_end() == text));
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_is_swept_away() {
+    let (store, embedder, scope) = (Shaky::new(), Embeds::new("m"), scope("a", "docs"));
+    let settings = Settings { document_ttl: Some(Duration::from_secs(1_000)), ..settings() };
+    let pipeline = pipeline(store, Some(embedder.clone()), None, settings);
+    put(&pipeline, &scope, vec![document("short", "Foxes.")]).await;
+    let day = Some(Duration::from_secs(86_400));
+    pipeline.put(&scope, vec![Ok(document("long", "Foxes, too."))], day, &call()).await.unwrap();
+    let now = clock::unix().as_secs();
+    pipeline.sweep(now + 10, &call()).await;
+    assert_eq!(pipeline.list(&scope, None, None, 9, &call()).await.unwrap().documents.len(), 2);
+    // What is put in again is kept for longer, and costs no embedding.
+    let cost = embedder.embedded.load(Ordering::SeqCst);
+    let again = pipeline.put(&scope, vec![Ok(document("short", "Foxes."))], day, &call()).await.unwrap();
+    assert_eq!(again[0].outcome, Outcome::Unchanged { chunks: 1 });
+    assert_eq!(embedder.embedded.load(Ordering::SeqCst), cost);
+    pipeline.sweep(now + 2_000, &call()).await;
+    assert_eq!(pipeline.list(&scope, None, None, 9, &call()).await.unwrap().documents.len(), 2);
+    pipeline.sweep(now + 90_000, &call()).await;
+    assert_eq!(pipeline.list(&scope, None, None, 9, &call()).await.unwrap().documents.len(), 0);
+    let answer = pipeline.retrieve(&scope, &question("foxes"), &call()).await.unwrap();
+    assert_eq!(answer.results.len(), 0);
+}
