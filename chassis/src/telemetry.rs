@@ -33,7 +33,8 @@ use std::panic;
 use std::time::Duration;
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing::Metadata;
+use tracing_subscriber::{filter::filter_fn, layer::SubscriberExt};
 
 use self::variables::Variables;
 use crate::config::{Environment, Problems};
@@ -113,11 +114,19 @@ pub fn check(settings: &Settings<'_>, problems: &mut Problems) {
 /// Nothing here stops a process from starting: a setting that makes no sense is logged and its
 /// default taken. A second call in one process leaves the first in place.
 pub fn init(settings: &Settings<'_>) -> Guard {
+    init_without(settings, &[])
+}
+
+/// The same, deaf to some libraries, by the beginnings of their names: those that log what passes through them, whatever
+/// `RUST_LOG` says. What users write does not belong into logs and traces.
+pub fn init_without(settings: &Settings<'_>, libraries: &'static [&'static str]) -> Guard {
     let mut complaints = Vec::new();
     let mut problems = Problems::new();
     let variables = Variables::read(settings, &mut problems);
     let traces = variables.collector.and_then(|collector| traces::start(settings, collector, &mut complaints));
+    let heard = move |about: &Metadata<'_>| !libraries.iter().any(|library| about.target().starts_with(library));
     let subscriber = tracing_subscriber::registry()
+        .with(filter_fn(heard))
         .with(logs::layer(&variables.directives, variables.format, settings.environment))
         .with(traces.as_ref().map(|provider| traces::layer(provider, settings.service)));
     if tracing::subscriber::set_global_default(subscriber).is_err() {

@@ -38,6 +38,9 @@ use crate::cli::{Cli, Command};
 /// What of the grace is kept for telling callers that their answer is cut.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// What speaks MCP logs its messages.
+const TALKATIVE: [&str; 1] = ["rmcp"];
+
 fn main() -> ExitCode {
     let environment = Environment::from_process();
     let command = match Cli::read() {
@@ -109,7 +112,7 @@ fn seed() -> u64 {
 }
 
 fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
-    let telemetry = telemetry::init(&about(environment));
+    let telemetry = telemetry::init_without(&about(environment), &TALKATIVE);
     let Loaded { settings, warnings } = loaded;
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -9,13 +9,16 @@ use crate::failure::{Failure, Kind};
 /// The longest name of a field that is repeated, in bytes.
 const LONGEST: usize = 64;
 
-/// Reads a value, all of it.
+/// Reads an object, all of it.
 ///
 /// # Errors
 /// The first thing that is wrong with it, with its place as `param`.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Failure::new(Kind::Invalid, "The body is empty: it must be a JSON object."));
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err(Failure::new(Kind::Invalid, "It is empty: it must be a JSON object.")),
+        // What is read here is always an object; serde would take a list of its fields' values for one.
+        Some(b'[') => return Err(Failure::new(Kind::Invalid, "It is a list: it must be a JSON object.")),
+        Some(_) => {}
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -34,17 +37,17 @@ fn explained(error: &serde_json::Error, place: &str) -> Failure {
     let failure = |message: String| Failure::new(Kind::Invalid, message);
     match error.classify() {
         Category::Data | Category::Io => {}
-        Category::Eof => return failure(format!("The body is no JSON: it ends too early ({at}).")),
+        Category::Eof => return failure(format!("It is no JSON: it ends too early ({at}).")),
         Category::Syntax if text.starts_with("recursion limit") => {
-            return failure(format!("The body is nested too deeply: 127 levels are the limit ({at})."));
+            return failure(format!("It is nested too deeply: 127 levels are the limit ({at})."));
         }
         Category::Syntax if text.starts_with("number out of range") => {
-            return failure(format!("The body has a number that is too large ({at}).")).at(place);
+            return failure(format!("It has a number that is too large ({at}).")).at(place);
         }
         Category::Syntax if text.starts_with("invalid unicode code point") || text.contains("surrogate") => {
-            return failure(format!("The body has a text that is no Unicode ({at})."));
+            return failure(format!("It has a text that is no Unicode ({at})."));
         }
-        Category::Syntax => return failure(format!("The body is no JSON ({at}).")),
+        Category::Syntax => return failure(format!("It is no JSON ({at}).")),
     }
     let inner = |name: &str| {
         let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default();
@@ -137,7 +140,7 @@ mod tests {
             (" \n", None, "empty"),
             ("{", None, "too early"),
             ("secret", None, "no JSON"),
-            ("[]", None, ""),
+            ("[]", None, "a list"),
             (r#"{"name": "a"} {}"#, None, "no JSON"),
             ("{}", Some("name"), "missing"),
             (r#"{"name": 7}"#, Some("name"), "a string"),
@@ -151,7 +154,6 @@ mod tests {
             (r#"{"name": "a", "wishes": {"mmr": 1e999}}"#, None, "too large"),
             (r#"{"name": "a", "wishes": {"mode": "secret"}}"#, Some("wishes.mode"), "one of hybrid, dense, lexical"),
             (r#"{"name": "a", "list": [{}, {"rerank": "secret"}]}"#, Some("list[1].rerank"), "true or false"),
-            (r#"{"name": "a", "wishes": {"fusion": {"weights": []}}}"#, Some("wishes.fusion.weights"), ""),
             ("{\"name\": \"\\ud800\"}", None, "Unicode"),
         ] {
             let failure = read::<Outer>(text.as_bytes()).unwrap_err();
@@ -161,7 +163,7 @@ mod tests {
                 assert_eq!(failure.param.as_deref(), param, "{text}: {failure}");
             }
         }
-        let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(1_000), "]".repeat(1_000));
         let told = read::<serde_json::Value>(deep.as_bytes()).unwrap_err();
         assert!(told.message.contains("too deeply"), "{told}");
     }

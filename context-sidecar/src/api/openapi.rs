@@ -45,7 +45,7 @@ struct Told {
     /// What, where, and what to do, for people.
     message: String,
     /// Which field it is about.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["string", "null"]))]
     param: Option<String>,
 }
 

@@ -79,7 +79,7 @@ pub(crate) struct PutAnswer {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Item {
     /// Which; null where that is not known.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["string", "null"]))]
     id: Option<String>,
     /// What became of it.
     status: Status,
@@ -183,10 +183,10 @@ pub(crate) struct Found {
     /// What is in it.
     text: String,
     /// The document's title.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["string", "null"]))]
     title: Option<String>,
     /// The document's address.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["string", "null"]))]
     url: Option<String>,
     /// What is known of the document.
     metadata: Map<String, Value>,
@@ -215,16 +215,16 @@ pub(crate) struct Span {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Scores {
     /// Cosine similarity.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["number", "null"]))]
     dense: Option<f32>,
     /// BM25.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["number", "null"]))]
     lexical: Option<f32>,
     /// Both, fused.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["number", "null"]))]
     fused: Option<f32>,
     /// By the reranker.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["number", "null"]))]
     rerank: Option<f32>,
 }
 

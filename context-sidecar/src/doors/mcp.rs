@@ -22,7 +22,7 @@ use rmcp::{
     },
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -221,7 +221,7 @@ async fn find(app: &App, tenant: Tenant, given: Value, call: Call) -> Result<Cal
     let text = answer.context.as_ref().map(|context| context.text.clone()).filter(|text| !text.is_empty());
     let text = text.unwrap_or_else(|| "Nothing was found.".to_owned());
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-    result.structured_content = serde_json::to_value(&*answer).ok();
+    result.structured_content = as_it_is_written(&*answer);
     Ok(result)
 }
 
@@ -242,8 +242,13 @@ async fn store(app: &App, tenant: Tenant, given: Value, call: Call) -> Result<Ca
     };
     let text = format!("{said}: {}", item.id.as_deref().unwrap_or_default());
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-    result.structured_content = serde_json::to_value(&item).ok();
+    result.structured_content = as_it_is_written(&item);
     Ok(result)
+}
+
+/// With its numbers as all doors write them: a value made directly would have more digits than there are.
+fn as_it_is_written(answer: &impl Serialize) -> Option<Value> {
+    serde_json::from_slice(&serde_json::to_vec(answer).ok()?).ok()
 }
 
 /// A name for what comes without one: the same text has the same.

@@ -87,7 +87,7 @@ struct Page {
     /// There is one page.
     has_more: bool,
     /// There is one page.
-    #[schemars(required)]
+    #[schemars(required, extend("type" = ["string", "null"]))]
     next_page: Option<String>,
 }
 

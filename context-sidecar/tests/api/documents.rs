@@ -1,0 +1,110 @@
+//! Documents: put in, looked at, listed, removed.
+
+use serde_json::{Value, json};
+
+use crate::{Sidecar, library};
+
+#[tokio::test]
+async fn each_is_taken_or_refused_by_itself() {
+    let sidecar = Sidecar::start("ingest: { max_document: 1KiB }\n");
+    let large = "word ".repeat(1_000);
+    let body = json!({"documents": [
+        {"id": "good", "text": "some text"},
+        {"id": "", "text": "some text"},
+        {"text": "no id"},
+        {"id": "empty", "text": "  "},
+        {"id": "large", "text": large},
+        {"id": "odd", "text": "some text", "secret": 1},
+        {"id": "typed", "text": 7},
+        7,
+        {"id": "good", "text": "other text"},
+        {"id": "nested", "text": "some text", "metadata": {"a": {"b": 1}}},
+        {"id": "hostile", "text": "some text", "metadata": {"tenant": "globex", "lang": "en"}},
+    ]});
+    let answer = sidecar.good("PUT", "/v1/documents", &body).await;
+    let told: Vec<(&Value, &str)> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (&item["id"], item["status"].as_str().unwrap()))
+        .collect();
+    let status: Vec<&str> = told.iter().map(|(_, status)| *status).collect();
+    let failed = "failed";
+    assert_eq!(
+        status,
+        ["created", failed, failed, failed, failed, failed, failed, failed, failed, failed, "created"],
+        "{answer}"
+    );
+    assert_eq!(told[5].0, "odd");
+    assert!(answer["results"][5]["message"].as_str().unwrap().contains("secret"), "{answer}");
+    assert_eq!((&answer["created"], &answer["failed"]), (&json!(2), &json!(9)));
+    // A tenant in the metadata is nobody's.
+    let kept = sidecar.good("GET", "/v1/documents/hostile", &Value::Null).await;
+    assert_eq!(kept["metadata"], json!({"lang": "en"}));
+    let again =
+        sidecar.good("PUT", "/v1/documents", &json!({"documents": [{"id": "good", "text": "some text"}]})).await;
+    assert_eq!(again["unchanged"], 1);
+    let again = sidecar.good("PUT", "/v1/documents", &json!({"documents": [{"id": "good", "text": "new text"}]})).await;
+    assert_eq!(again["replaced"], 1);
+}
+
+#[tokio::test]
+async fn they_are_looked_at_listed_and_removed() {
+    let sidecar = Sidecar::start("");
+    assert_eq!(sidecar.ask("GET", "/v1/documents", &Value::Null).await.status, 404);
+    sidecar.put(&library()).await;
+    let one = sidecar.good("GET", "/v1/documents/fish%2F1", &Value::Null).await;
+    assert_eq!((&one["id"], &one["text"]), (&json!("fish/1"), &json!("Fish swim in the sea, asleep or not.")));
+    assert_eq!(sidecar.ask("GET", "/v1/documents/none", &Value::Null).await.status, 404);
+
+    let page = sidecar.good("GET", "/v1/documents?limit=2", &Value::Null).await;
+    assert_eq!(page["documents"], json!([{"id": "cats", "chunks": 1}, {"id": "dogs", "chunks": 1}]));
+    let next = page["next"].as_str().unwrap();
+    let page = sidecar.good("GET", &format!("/v1/documents?limit=2&after={next}"), &Value::Null).await;
+    assert_eq!(page["documents"], json!([{"id": "fish/1", "chunks": 1}]));
+    assert_eq!(page["next"], Value::Null);
+    let filter = "%7B%22type%22%3A%22eq%22%2C%22key%22%3A%22lang%22%2C%22value%22%3A%22de%22%7D";
+    let page = sidecar.good("GET", &format!("/v1/documents?filter={filter}"), &Value::Null).await;
+    assert_eq!(page["documents"], json!([{"id": "fish/1", "chunks": 1}]));
+
+    let gone = |chunks: u64| json!({"deleted_chunks": chunks});
+    assert_eq!(sidecar.good("DELETE", "/v1/documents/fish%2F1", &Value::Null).await, gone(1));
+    assert_eq!(sidecar.good("DELETE", "/v1/documents/fish%2F1", &Value::Null).await, gone(0));
+    let which = json!({"filter": {"type": "gt", "key": "year", "value": 2021}});
+    assert_eq!(sidecar.good("DELETE", "/v1/documents", &which).await, gone(1));
+    assert_eq!(sidecar.good("DELETE", "/v1/documents", &json!({"ids": ["cats", "none"]})).await, gone(1));
+    sidecar.put(&library()).await;
+    assert_eq!(sidecar.good("DELETE", "/v1/documents", &json!({"all": true})).await, gone(3));
+    // What would remove everything by an oversight removes nothing.
+    for body in [json!({}), json!({"all": false}), json!({"ids": ["a"], "all": true}), json!({"ids": null})] {
+        assert_eq!(sidecar.ask("DELETE", "/v1/documents", &body).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_may_be_written_nothing_is() {
+    let sidecar = Sidecar::start("ingest: { allow_write: false }\nmcp: { store: true }\n");
+    for (method, path, body) in [
+        ("PUT", "/v1/documents", json!({"documents": library()})),
+        ("DELETE", "/v1/documents", json!({"all": true})),
+        ("DELETE", "/v1/documents/cats", Value::Null),
+    ] {
+        let answer = sidecar.ask(method, path, &body).await;
+        assert!(answer.status == 403 && answer.text().contains("allow_write"), "{}", answer.text());
+    }
+    let accept = [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "context-store", "arguments": {"text": "x"}}});
+    let answer = sidecar.send("POST", "/mcp", &accept, call.to_string()).await;
+    assert!(answer.json()["error"].is_object(), "{}", answer.text());
+    assert_eq!(sidecar.ask("GET", "/v1/documents", &Value::Null).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_has_a_time_to_live_says_so() {
+    let sidecar = Sidecar::start("");
+    let body = json!({"documents": [{"id": "brief", "text": "short life"}], "ttl_seconds": 3600});
+    assert_eq!(sidecar.good("PUT", "/v1/documents", &body).await["created"], 1);
+    let kept = sidecar.good("GET", "/v1/documents/brief", &Value::Null).await;
+    assert!(kept["expires"].as_u64().unwrap() >= kept["written"].as_u64().unwrap() + 3_600, "{kept}");
+}

@@ -1,0 +1,126 @@
+//! Bodies that are too large, requests that are too many, ids, and the end of the process.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{Sidecar, library};
+
+/// All that comes on a connection.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _reset = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_not_read() {
+    let sidecar = Sidecar::start("limits: { max_body: 1KiB }\n");
+    let body = json!({"query": "x".repeat(2_000)}).to_string();
+    let answer = sidecar.send("POST", "/v1/retrieve", &[], body).await;
+    assert!(answer.status == 413 && answer.text().contains("limits.max_body"), "{}", answer.text());
+    // Nor if nobody has said how long it will be.
+    let mut stream = TcpStream::connect(sidecar.address).await.unwrap();
+    let head = "POST /v1/retrieve HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..4 {
+        let _gone = stream.write_all(format!("200\r\n{}\r\n", "x".repeat(0x200)).as_bytes()).await;
+    }
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let packed = sidecar.send("POST", "/v1/retrieve", &[("content-encoding", "gzip")], "x").await;
+    assert_eq!(packed.status, 400);
+}
+
+#[tokio::test]
+async fn no_more_than_may_be_are_answered_at_once() {
+    let sidecar = Sidecar::start("limits: { max_in_flight: 1 }\n");
+    let mut waiting = TcpStream::connect(sidecar.address).await.unwrap();
+    waiting.write_all(b"POST /v1/retrieve HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{").await.unwrap();
+    let busy = loop {
+        let answer = sidecar.ask("POST", "/v1/retrieve", &json!({"query": "cats"})).await;
+        if answer.status != 404 {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(busy.status, 429, "{}", busy.text());
+    assert_eq!(busy.header("retry-after"), "1");
+    assert_eq!(busy.json()["error"]["type"], "rate_limit_error");
+    // What costs nothing is served all the same.
+    assert_eq!(sidecar.ask("GET", "/openapi.json", &Value::Null).await.status, 200);
+    waiting.write_all(b"}").await.unwrap();
+    loop {
+        if sidecar.ask("POST", "/v1/retrieve", &json!({"query": "cats"})).await.status == 404 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_id_comes_back_if_it_is_one() {
+    let sidecar = Sidecar::start("");
+    let answer = sidecar.send("GET", "/nowhere", &[("x-request-id", "mine-1")], "").await;
+    assert_eq!(answer.header("x-request-id"), "mine-1");
+    let answer = sidecar.send("GET", "/nowhere", &[("x-request-id", "not one")], "").await;
+    assert!(answer.header("x-request-id").starts_with("req_"));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_so_in_the_shape_of_all_errors() {
+    let sidecar = Sidecar::start("");
+    let mut stream = TcpStream::connect(sidecar.address).await.unwrap();
+    stream.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("x-request-id: req_"), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["error"]["type"], "invalid_request_error");
+}
+
+#[tokio::test]
+async fn what_has_begun_is_finished_and_what_takes_too_long_is_told() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    let body = br#"{"query":"cats"}"#;
+    let head = format!("POST /v1/retrieve HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len());
+    let mut patient = TcpStream::connect(sidecar.address).await.unwrap();
+    let mut stuck = TcpStream::connect(sidecar.address).await.unwrap();
+    for stream in [&mut patient, &mut stuck] {
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+    // Both are being answered.
+    while !sidecar.metrics.encode().contains("context_requests_in_flight 2") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    sidecar.drain.begin();
+    patient.write_all(body).await.unwrap();
+    assert!(rest(&mut patient).await.starts_with("HTTP/1.1 200 "));
+    sidecar.drain.hurry();
+    let told = rest(&mut stuck).await;
+    assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("being stopped"), "{told}");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_what_they_are_for() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    sidecar.good("POST", "/v1/retrieve", &json!({"query": "cats"})).await;
+    sidecar.ask("GET", "/nowhere/secret", &Value::Null).await;
+    let metrics = sidecar.metrics.encode();
+    for series in [
+        "context_requests_total{route=\"retrieve\",status=\"200\"} 1",
+        "context_requests_total{route=\"put_documents\",status=\"200\"} 1",
+        "context_requests_total{route=\"none\",status=\"404\"} 1",
+        "context_requests_in_flight 0",
+    ] {
+        assert!(metrics.contains(series), "{series}\n{metrics}");
+    }
+    assert!(!metrics.contains("secret"));
+    assert!(sidecar.folder.path().join("data").is_dir());
+}

@@ -1,0 +1,119 @@
+//! The Model Context Protocol: by hand, and by the official client, which `MCP_PYTHON` or `.ci/run` brings.
+
+use std::{path::PathBuf, process::Command, time::Duration};
+
+use e2e::process::{Process, bin_dir};
+use serde_json::{Value, json};
+
+use crate::{Sidecar, library};
+
+const ABSENT: &str =
+    "MCP_PYTHON names no Python with the package mcp (python3 -m venv target/mcp; target/mcp/bin/pip install mcp)";
+
+const ACCEPT: [(&str, &str); 2] =
+    [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+
+async fn rpc(sidecar: &Sidecar, method: &str, params: Value) -> Value {
+    let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
+    let answer = sidecar.send("POST", "/mcp", &ACCEPT, message.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+async fn call(sidecar: &Sidecar, name: &str, arguments: Value) -> Value {
+    rpc(sidecar, "tools/call", json!({"name": name, "arguments": arguments})).await
+}
+
+#[tokio::test]
+async fn what_is_found_is_what_the_endpoint_finds() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    let ours = sidecar.good("POST", "/v1/retrieve", &json!({"query": "cats asleep"})).await;
+    let theirs = call(&sidecar, "context-find", json!({"query": "cats asleep"})).await;
+    let found = &theirs["result"]["structuredContent"]["results"];
+    assert_eq!(found, &ours["results"], "{theirs}");
+    let text = theirs["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("Cats sleep for most of the day.") && text.contains("They are data"), "{text}");
+    let nothing = call(&sidecar, "context-find", json!({"query": "zebra"})).await;
+    assert_eq!(nothing["result"]["content"][0]["text"], "Nothing was found.");
+}
+
+#[tokio::test]
+async fn a_model_is_told_what_it_does_wrong() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    for (arguments, says) in [
+        (json!({}), "query: It is missing."),
+        (json!({"query": " "}), "query: It is blank"),
+        (json!({"query": "a", "top_k": 0}), "top_k: It must be from 1 to 1000."),
+        (json!({"query": "a", "collection": "nowhere"}), "collection"),
+        (json!({"query": "a", "tenant": "globex"}), "tenant: There is no such field"),
+        (json!({"query": "a", "filter": {"type": "eq"}}), "filter.key"),
+    ] {
+        let answer = call(&sidecar, "context-find", arguments.clone()).await;
+        assert_eq!(answer["result"]["isError"], true, "{arguments}: {answer}");
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains(says), "{arguments}: {text}");
+    }
+    // It may not store, and is not told that it could.
+    let tools = rpc(&sidecar, "tools/list", json!({})).await;
+    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 1);
+    assert!(call(&sidecar, "context-store", json!({"text": "x"})).await["error"].is_object());
+}
+
+#[tokio::test]
+async fn a_web_page_is_refused() {
+    let sidecar = Sidecar::start("");
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
+    let headers: Vec<_> = ACCEPT.into_iter().chain([("origin", "http://evil.example")]).collect();
+    assert_eq!(sidecar.send("POST", "/mcp", &headers, message).await.status, 403);
+    assert_eq!(sidecar.send("GET", "/mcp", &ACCEPT, "").await.status, 405);
+}
+
+fn python() -> Option<PathBuf> {
+    #[allow(clippy::disallowed_methods, reason = "a test has no main that would pass the environment on")]
+    let named = std::env::var_os("MCP_PYTHON").map(PathBuf::from);
+    let beside = || Some(bin_dir().ok()?.parent()?.join("mcp/bin/python"));
+    named.or_else(beside).filter(|path| path.exists())
+}
+
+#[tokio::test]
+async fn the_official_client_finds_and_stores() {
+    let Some(python) = python() else { e2e::skip!("{ABSENT}") };
+    let sidecar = Sidecar::prepared("mcp: { store: true }\n", &[("CONTEXT_TOKEN_FILE", "{folder}/token")], |folder| {
+        std::fs::write(folder.join("token"), "right").unwrap();
+    });
+    let calls = json!([
+        ["context-store", {"text": "Minka is a grey cat.", "id": "minka", "title": "Minka", "metadata": {"kind": "pet"}}],
+        ["context-store", {"text": "Minka is a grey cat.", "id": "minka", "title": "Minka", "metadata": {"kind": "pet"}}],
+        ["context-store", {"text": "A text without a name."}],
+        ["context-find", {"query": "Who is Minka?", "filter": {"type": "eq", "key": "kind", "value": "pet"}}],
+        ["context-find", {"query": "x", "top_k": 0}],
+    ]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/mcp_client.py");
+    let url = format!("http://{}/mcp", sidecar.address);
+    for (mode, tenant) in [("auto", "acme"), ("legacy", "globex")] {
+        let headers = json!({"x-tenant-id": tenant, "authorization": "Bearer right"});
+        let mut command = Command::new(&python);
+        command.arg(script).args([&url, &headers.to_string(), &calls.to_string(), mode]);
+        let mut client = Process::start(&mut command).unwrap();
+        let ended = client.wait(Duration::from_secs(60)).await.unwrap();
+        assert!(ended.success(), "{mode}: {}", client.stderr.text());
+        let lines: Vec<Value> = client.stdout.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[0]["server"], "context-sidecar", "{mode}");
+        assert_eq!(lines[0]["tools"], json!(["context-find", "context-store"]), "{mode}");
+        let texts: Vec<&str> = lines[1..].iter().map(|line| line["text"].as_str().unwrap()).collect();
+        assert_eq!(texts[0], "Stored: minka", "{mode}: {lines:?}");
+        assert_eq!(texts[1], "It was there already: minka");
+        assert!(texts[2].starts_with("Stored: text-"), "{}", texts[2]);
+        assert!(texts[3].contains("Minka is a grey cat."), "{}", texts[3]);
+        assert_eq!(lines[4]["structured"]["results"][0]["document_id"], "minka");
+        assert_eq!((&lines[5]["error"], texts[4]), (&json!(true), "top_k: It must be from 1 to 1000."));
+    }
+    // Each has stored its own.
+    let acme = [("x-tenant-id", "acme"), ("authorization", "Bearer right")];
+    let page = sidecar.send("GET", "/v1/documents", &acme, "").await.json();
+    assert_eq!(page["documents"].as_array().unwrap().len(), 2);
+    let without = sidecar.send("POST", "/mcp", &ACCEPT, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
+    assert_eq!(without.status, 403);
+}

@@ -1,0 +1,162 @@
+//! The OpenAPI document is true: each route is asked, and what is sent and what comes has the shapes that it tells.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{Sidecar, library};
+
+/// A schema of the document, by itself.
+fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {
+    let mut whole = schema.clone();
+    whole["components"] = document["components"].clone();
+    jsonschema::draft202012::new(&whole).unwrap()
+}
+
+#[track_caller]
+fn fits(document: &Value, schema: &Value, value: &Value, what: &str) {
+    let validator = validator(document, schema);
+    let errors: Vec<String> =
+        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{what}: {errors:#?}\n{value:#}");
+}
+
+struct Example {
+    operation: &'static str,
+    path: &'static str,
+    body: Value,
+}
+
+fn example(operation: &'static str, path: &'static str, body: Value) -> Example {
+    Example { operation, path, body }
+}
+
+/// One for each operation, in an order in which they work; those that remove come last.
+fn examples() -> Vec<Example> {
+    let everything = json!({
+        "query": "cats", "collection": "default", "filter": {"type": "eq", "key": "lang", "value": "en"}, "top_k": 5,
+        "mode": "lexical", "fusion": {"method": "rrf", "weights": {"dense": 1, "lexical": 2}, "k": 60},
+        "min_score": {"dense": 0.1, "lexical": 0.1, "rerank": 0.1}, "rerank": false, "mmr": 1, "expand": {"window": 1},
+        "freshness": {"field": "year", "half_life": "30d"}, "max_tokens": 300, "timeout_ms": 5000, "explain": true,
+    });
+    let rpc = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let search =
+        json!({"query": "cats", "max_num_results": 2, "ranking_options": {"ranker": "auto", "score_threshold": 0}});
+    vec![
+        example("put_documents", "/v1/documents", json!({"documents": library(), "collection": "default"})),
+        example("put_documents", "/v1/documents", json!({"documents": library(), "ttl_seconds": 1_000})),
+        example("list_documents", "/v1/documents?limit=2", Value::Null),
+        example("get_document", "/v1/documents/cats", Value::Null),
+        example("get_document", "/v1/documents/fish%2F1", Value::Null),
+        example("retrieve", "/v1/retrieve", json!({"query": "cats"})),
+        example(
+            "retrieve",
+            "/v1/retrieve",
+            json!({"messages": [{"role": "user", "content": "cats", "name": "x"}], "expand": "parent"}),
+        ),
+        example("retrieve", "/v1/retrieve", everything),
+        example(
+            "context",
+            "/v1/context",
+            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "cats"}]}], "explain": true}),
+        ),
+        example(
+            "add_messages",
+            "/v1/conversations/talk/messages",
+            json!({"messages": [{"id": "1", "role": "user", "content": "cats"}, {"role": "assistant", "content": "yes"}]}),
+        ),
+        example("conversation_context", "/v1/conversations/talk/context?max_tokens=1000", Value::Null),
+        example("list_conversations", "/v1/conversations?limit=1", Value::Null),
+        example("search_vector_store", "/v1/vector_stores/default/search", search),
+        example("mcp", "/mcp", rpc),
+        example("openapi", "/openapi.json", Value::Null),
+        example("delete_conversation", "/v1/conversations/talk", Value::Null),
+        example("delete_document", "/v1/documents/cats", Value::Null),
+        example("delete_documents", "/v1/documents", json!({"ids": ["dogs"]})),
+        example("delete_documents", "/v1/documents", json!({"all": true})),
+    ]
+}
+
+/// Operations by their ids, with their methods.
+fn operations(document: &Value) -> BTreeMap<String, (String, Value)> {
+    let mut operations = BTreeMap::new();
+    for methods in document["paths"].as_object().unwrap().values() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            operations.insert(id, (method.to_uppercase(), operation.clone()));
+        }
+    }
+    operations
+}
+
+#[tokio::test]
+async fn what_is_sent_and_what_comes_is_as_it_says() {
+    let sidecar = Sidecar::start("");
+    let document = sidecar.good("GET", "/openapi.json", &Value::Null).await;
+    let operations = operations(&document);
+    let mut asked: Vec<&str> = Vec::new();
+    for Example { operation, path, body } in examples() {
+        asked.push(operation);
+        let (method, about) = &operations[operation];
+        let takes = &about["requestBody"]["content"]["application/json"]["schema"];
+        assert_eq!(takes.is_null(), body.is_null(), "{operation}");
+        if !takes.is_null() {
+            fits(&document, takes, &body, operation);
+        }
+        let accept = [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+        let sent = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = sidecar.send(method, path, &accept, sent).await;
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
+        let gives = &about["responses"]["200"]["content"]["application/json"]["schema"];
+        if operation == "mcp" {
+            assert!(gives.is_null());
+        } else {
+            fits(&document, gives, &answer.json(), operation);
+        }
+    }
+    for operation in operations.keys() {
+        assert!(asked.contains(&operation.as_str()), "{operation} has no example");
+    }
+}
+
+/// What is wrong is wrong for both: a schema that takes anything would be true, too.
+#[tokio::test]
+async fn what_it_does_not_take_is_refused_and_errors_are_as_it_says() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    let document = sidecar.good("GET", "/openapi.json", &Value::Null).await;
+    let operations = operations(&document);
+    for Example { operation, path, body } in examples() {
+        let Value::Object(mut fields) = body else { continue };
+        if operation == "mcp" {
+            continue;
+        }
+        fields.insert("surplus".to_owned(), json!(1));
+        let body = Value::Object(fields);
+        let (method, about) = &operations[operation];
+        let takes = &about["requestBody"]["content"]["application/json"]["schema"];
+        assert!(!validator(&document, takes).is_valid(&body), "{operation} takes anything");
+        let answer = sidecar.ask(method, path, &body).await;
+        assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("surplus")), "{operation}");
+        fits(&document, &about["responses"]["4XX"]["content"]["application/json"]["schema"], &answer.json(), operation);
+    }
+}
+
+#[tokio::test]
+async fn what_it_says_about_answers_is_not_nothing() {
+    let sidecar = Sidecar::start("");
+    let document = sidecar.good("GET", "/openapi.json", &Value::Null).await;
+    for (id, (_, about)) in operations(&document) {
+        if id == "mcp" || id == "openapi" {
+            continue;
+        }
+        let gives = &about["responses"]["200"]["content"]["application/json"]["schema"];
+        let validator = validator(&document, gives);
+        assert!(
+            !validator.is_valid(&json!({"surplus": 1})) && !validator.is_valid(&json!({})),
+            "{id} may answer anything"
+        );
+        assert!(!about["summary"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(document["openapi"], "3.1.0");
+}
