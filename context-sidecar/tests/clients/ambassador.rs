@@ -4,9 +4,9 @@ use context_sidecar::embed::{Dialect, Embedder as _, Memory, Purpose, Remote, Se
 use e2e::harness::Setup;
 
 use crate::{
-    call, client,
-    minilm::{self, MiniLm},
+    call, client, minilm,
     server::{Reply, Server, embeddings, unit},
+    support::MiniLm,
 };
 
 fn in_front_of(base: &str) -> Setup {

@@ -7,6 +7,8 @@ mod minilm;
 mod rerank;
 mod server;
 mod single_flight;
+#[path = "../support/minilm.rs"]
+mod support;
 
 use std::{sync::Arc, time::Duration};
 
