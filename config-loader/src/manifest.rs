@@ -8,6 +8,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::publish::PublishedFile;
+
 /// What the manifest is called in the published set.
 pub const NAME: &str = "manifest.json";
 
@@ -28,6 +30,18 @@ pub struct Manifest {
     pub stale: Option<Stale>,
     /// The files, sorted by target.
     pub files: Vec<File>,
+    /// Optional entries that are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<Omitted>,
+}
+
+/// An optional entry that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Omitted {
+    /// The entry.
+    pub name: String,
+    /// Why it is not.
+    pub reason: String,
 }
 
 /// Why a set is not the newest.
@@ -74,7 +88,34 @@ impl Manifest {
     pub fn new(now: Duration, mut files: Vec<File>) -> Self {
         files.sort_by(|a, b| a.target.cmp(&b.target));
         let digest = digest(&files);
-        Self { version: VERSION, digest, created: rfc3339(now), stale: None, files }
+        Self { version: VERSION, digest, created: rfc3339(now), stale: None, files, omitted: Vec::new() }
+    }
+
+    /// The same of what is really there: the files of a set as they were read.
+    #[must_use]
+    pub fn of(mut self, files: &[PublishedFile]) -> Self {
+        for (told, file) in self.files.iter_mut().zip(files) {
+            told.sha256 = sha256(&file.bytes);
+            told.bytes = file.bytes.len() as u64;
+            told.mode = octal(file.mode);
+        }
+        self
+    }
+
+    /// The same without these.
+    #[must_use]
+    pub fn without(self, omitted: Vec<Omitted>) -> Self {
+        Self { omitted, ..self }
+    }
+
+    /// When it was known to be good, since 1970; nothing where it does not say.
+    #[must_use]
+    pub fn good_at(&self) -> Option<Duration> {
+        let told = match &self.stale {
+            None => Some(&self.created),
+            Some(stale) => stale.since.as_ref(),
+        };
+        humantime::parse_rfc3339(told?).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 
     /// The same as of `now`, marked: it was good at `saved_at`, and this is why there is no newer one.

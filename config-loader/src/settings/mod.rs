@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
+
 use chassis::{
     config::{Environment, Problem, Problems},
     units::{Size, Span},
@@ -48,12 +50,10 @@ pub struct Settings {
     pub deadline: Duration,
     /// How much one source may bring.
     pub limits: Limits,
-    /// The largest set, in bytes.
-    pub max_set: u64,
     /// Values for templates.
     pub values: BTreeMap<String, serde_json::Value>,
-    /// The variables that templates may use, where they are named.
-    pub template_env: Option<Vec<String>>,
+    /// The variables that templates may use.
+    pub template_env: Vec<String>,
     /// The directories that templates may read.
     pub template_files: Vec<PathBuf>,
     /// Where the last good set is kept.
@@ -99,7 +99,7 @@ pub struct Entry {
 }
 
 /// A source whose required keys are there and whose address has a known form.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum Spec {
     /// An HTTP server.
     Http(file::Http),

@@ -66,6 +66,14 @@ impl Collector {
         self.came
     }
 
+    /// How many bytes are held, after decompression.
+    pub(super) fn held(&self) -> usize {
+        match &self.sink {
+            Sink::Plain(bounded) => bounded.held.len(),
+            Sink::Gzip(decoder) => decoder.get_ref().held.len(),
+        }
+    }
+
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), Spoilt> {
         self.came = self.came.saturating_add(piece.len() as u64);
         if self.came > self.limit {
