@@ -13,7 +13,6 @@ mod tls;
 mod verdict;
 
 pub use address::Names;
-pub use body::looks_like_html;
 pub use settings::{Fault, HttpSettings};
 pub use tls::Trust;
 
