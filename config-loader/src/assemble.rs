@@ -8,7 +8,7 @@ use chassis::{config::Environment, exit::Code, units::Size};
 use crate::{
     check::{self, Checked, Rules, digest::Digest, signature, target, target::Target, template},
     failure::Failure,
-    gather::Gathered,
+    fetch::Gathered,
     manifest::{self, Manifest, Omitted},
     publish::PublishedFile,
     reach,

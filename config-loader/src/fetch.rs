@@ -1,6 +1,7 @@
 //! Fetching all of a set at the same time, each source as often as it takes, all within one deadline.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use tokio::time::{sleep, timeout_at};
 use crate::{
     failure::{Failure, Retry},
     progress::{Event, Progress},
+    settings::Identity,
     source::{Fetched, Limits, Source},
 };
 
@@ -34,6 +36,9 @@ pub struct Asked {
     /// When it is given up.
     pub until: Instant,
 }
+
+/// What each source gave, or why it gave nothing.
+pub type Gathered = BTreeMap<Identity, Result<Fetched, Failure>>;
 
 /// Fetches from all of them at once, each until it succeeds, fails for good, or its time has come. In their order.
 ///

@@ -10,8 +10,7 @@ use chassis::{clock, config::Environment};
 
 use crate::{
     cache::Record,
-    failure::Failure,
-    fetch::{Asked, fetch_all},
+    fetch::{Asked, Gathered, fetch_all},
     progress::Progress,
     report::Failed,
     settings::{Entry, Identity, Settings},
@@ -29,9 +28,6 @@ pub struct Moment {
     /// Decides the jitter.
     pub seed: u64,
 }
-
-/// What each source gave, or why it gave nothing.
-pub type Gathered = BTreeMap<Identity, Result<Fetched, Failure>>;
 
 /// The sources of a set, none of them asked yet.
 #[derive(Debug)]

@@ -19,7 +19,8 @@ use config_loader::{
     check::guardrails,
     diff,
     failure::Failure,
-    gather::{Gathered, Moment},
+    fetch::Gathered,
+    gather::Moment,
     progress::{self, Progress},
     publish::{self, Published},
     report::{self, Failed, Outcome},
@@ -196,7 +197,7 @@ fn of(name: &str, failure: Failure) -> Vec<Failed> {
 fn changes(settings: &Settings, world: &World<'_>) -> Result<(), Vec<Failed>> {
     let set = assembled(settings, world)?;
     let published = publish::published(&settings.directory).map_err(|failure| of("what is published", failure))?;
-    let there = published.map(|(manifest, files)| manifest.of(&files));
+    let there = published.map(|(manifest, files)| publish::as_found(manifest, &files));
     let changes = diff::diff(there.as_ref(), &set.manifest);
     output::line(if changes.is_empty() { "nothing would change" } else { changes.trim_end() });
     Ok(())

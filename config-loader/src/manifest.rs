@@ -8,8 +8,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::publish::PublishedFile;
-
 /// What the manifest is called in the published set.
 pub const NAME: &str = "manifest.json";
 
@@ -89,17 +87,6 @@ impl Manifest {
         files.sort_by(|a, b| a.target.cmp(&b.target));
         let digest = digest(&files);
         Self { version: VERSION, digest, created: rfc3339(now), stale: None, files, omitted: Vec::new() }
-    }
-
-    /// The same of what is really there: the files of a set as they were read.
-    #[must_use]
-    pub fn of(mut self, files: &[PublishedFile]) -> Self {
-        for (told, file) in self.files.iter_mut().zip(files) {
-            told.sha256 = sha256(&file.bytes);
-            told.bytes = file.bytes.len() as u64;
-            told.mode = octal(file.mode);
-        }
-        self
     }
 
     /// The same without these.

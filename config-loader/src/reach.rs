@@ -12,9 +12,6 @@ use chassis::config::Environment;
 
 use crate::{check::template::Context, settings::Settings};
 
-/// Where the downward API is mounted by habit.
-pub const FILES: &str = "/etc/podinfo";
-
 /// How much of a file a template may read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 

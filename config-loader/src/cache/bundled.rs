@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use crate::{
     failure::Failure,
-    gather::Gathered,
+    fetch::Gathered,
     settings::{Identity, Settings},
     source::{Limits, Source as _, file},
 };

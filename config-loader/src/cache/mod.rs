@@ -16,7 +16,7 @@ use chassis::{config::Environment, exit::Code, tls::Roots};
 pub use self::record::Record;
 use crate::{
     failure::Failure,
-    gather::Gathered,
+    fetch::Gathered,
     manifest::sha256,
     report::Failed,
     settings::{self, Identity, Settings},

@@ -29,6 +29,9 @@ pub const DIRECTORY: &str = "/config";
 /// How long all of it may take.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Where the downward API is mounted by habit, and templates may read.
+pub const TEMPLATE_FILES: &str = "/etc/podinfo";
+
 /// The largest file, after decompression.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 

@@ -7,7 +7,9 @@ use std::{
 
 use chassis::config::{Environment, Problems};
 
-use super::{Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, MAX_STALE, Settings, Spec, bytes, deadline, directory};
+use super::{
+    Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, MAX_STALE, Settings, Spec, TEMPLATE_FILES, bytes, deadline, directory,
+};
 use crate::{
     check::{
         digest::Digest,
@@ -15,7 +17,6 @@ use crate::{
         target::{Fault, Mode, Target, collisions},
     },
     file,
-    reach::FILES,
     source::{Budget, Limits},
 };
 
@@ -38,7 +39,7 @@ pub(super) fn settings(file: file::File, environment: &Environment, problems: &m
     refuse_collisions(&entries, problems);
     let directory: PathBuf = file.directory.map_or_else(|| directory(environment), Into::into);
     let cache = file.cache.and_then(|given| cache(given, &directory, problems));
-    let template_files = file.templates.files.unwrap_or_else(|| vec![FILES.to_owned()]);
+    let template_files = file.templates.files.unwrap_or_else(|| vec![TEMPLATE_FILES.to_owned()]);
     problems.is_empty().then_some(Settings {
         directory,
         deadline,
