@@ -64,7 +64,7 @@ impl Reply {
     pub(crate) fn after(self, pause: Duration) -> Self {
         match self {
             Self::Http(head, body) => Self::Later(pause, head, body),
-            other => other,
+            other @ (Self::Later(..) | Self::CutOff | Self::Hang) => other,
         }
     }
 }
