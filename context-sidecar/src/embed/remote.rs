@@ -44,7 +44,7 @@ pub struct Settings {
     pub items: usize,
     /// The most bytes of text of a request. Default: 1 MiB.
     pub bytes: usize,
-    /// The most requests at a time. Default: 4.
+    /// The most requests at a time, of queries and of documents each. Default: 4.
     pub at_once: usize,
     /// Put before every query: `query: ` for e5, `search_query: ` for nomic.
     pub query_prefix: String,
@@ -78,7 +78,9 @@ pub struct Remote {
     dimension: OnceLock<usize>,
     memory: Memory,
     flights: Flights,
-    slots: Semaphore,
+    documents: Semaphore,
+    /// Slots of their own: somebody waits for a query, and nobody is to wait for a whole ingest.
+    queries: Semaphore,
     gate: Gate,
 }
 
@@ -106,7 +108,8 @@ impl Remote {
             dimension: OnceLock::new(),
             memory,
             flights: Flights::default(),
-            slots: Semaphore::new(settings.at_once.max(1)),
+            documents: Semaphore::new(settings.at_once.max(1)),
+            queries: Semaphore::new(settings.at_once.max(1)),
             gate: Gate::new(settings.breaker.clone()),
             settings,
         })
@@ -119,7 +122,12 @@ impl Remote {
     }
 
     /// Vectors for texts that are all different.
-    async fn distinct(&self, texts: &HashMap<Key, String>, call: &Call) -> Result<HashMap<Key, Arc<[f32]>>, Trouble> {
+    async fn distinct(
+        &self,
+        texts: &HashMap<Key, String>,
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<HashMap<Key, Arc<[f32]>>, Trouble> {
         let mut made = HashMap::with_capacity(texts.len());
         while made.len() < texts.len() {
             let (mut tasks, mut theirs) = (Vec::new(), Vec::new());
@@ -140,7 +148,7 @@ impl Remote {
                     Place::Theirs(flight) => theirs.push((*key, flight)),
                 }
             }
-            made.extend(self.make(tasks, call).await?);
+            made.extend(self.make(tasks, purpose, call).await?);
             for (key, flight) in theirs {
                 let news = call.within(flight::wait(flight)).await;
                 match news.ok_or_else(|| Trouble::Late { place: self.endpoint.place(), after: Duration::ZERO })? {
@@ -154,23 +162,33 @@ impl Remote {
         Ok(made)
     }
 
-    async fn make(&self, mut tasks: Vec<Task<'_>>, call: &Call) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
+    async fn make(
+        &self,
+        mut tasks: Vec<Task<'_>>,
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
         // Texts of like lengths go together: a server pads them to the longest.
         tasks.sort_by_key(|task| task.text.len());
         let lengths: Vec<usize> = tasks.iter().map(|task| task.text.len()).collect();
         let mut rest = tasks.into_iter();
         let mut batches = Vec::new();
         for run in batch::cut(&lengths, self.settings.items.max(1), self.settings.bytes) {
-            batches.push(self.batch(rest.by_ref().take(run.len()).collect(), call));
+            batches.push(self.batch(rest.by_ref().take(run.len()).collect(), purpose, call));
         }
         let under_way = stream::iter(batches).buffer_unordered(self.settings.at_once.max(1));
         let made: Vec<_> = under_way.try_collect().await?;
         Ok(made.into_iter().flatten().collect())
     }
 
-    async fn batch(&self, tasks: Vec<Task<'_>>, call: &Call) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
+    async fn batch(
+        &self,
+        tasks: Vec<Task<'_>>,
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
         let texts: Vec<&str> = tasks.iter().map(|task| task.text).collect();
-        match self.insist(&texts, call).await {
+        match self.insist(&texts, purpose, call).await {
             Ok(vectors) => {
                 let mut made = Vec::with_capacity(tasks.len());
                 for (task, vector) in tasks.into_iter().zip(vectors) {
@@ -192,8 +210,12 @@ impl Remote {
     }
 
     /// Tries it, and again where that may help and there is time.
-    async fn insist(&self, texts: &[&str], call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
-        let slot = call.within(self.slots.acquire()).await;
+    async fn insist(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
+        let slots = match purpose {
+            Purpose::Query => &self.queries,
+            Purpose::Document => &self.documents,
+        };
+        let slot = call.within(slots.acquire()).await;
         let _slot = slot.ok_or_else(|| Trouble::Late { place: self.endpoint.place(), after: Duration::ZERO })?;
         let waits = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
@@ -277,7 +299,7 @@ impl Embedder for Remote {
         });
         let named: Vec<(Key, String)> = named.collect();
         let keys: Vec<Key> = named.iter().map(|(key, _)| *key).collect();
-        let made = self.distinct(&named.into_iter().collect(), call).await?;
+        let made = self.distinct(&named.into_iter().collect(), purpose, call).await?;
         Ok(keys.iter().filter_map(|key| made.get(key)).map(|vector| vector.to_vec()).collect())
     }
 }
