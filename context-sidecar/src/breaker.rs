@@ -132,7 +132,7 @@ impl Breaker {
                 self.enter(Phase::Closed { row: 0, window: Box::default() });
             }
             (Phase::Probing { wait, .. }, Outcome::Failed) => {
-                let wait = wait.saturating_mul(2).min(self.policy.longest);
+                let wait = wait.saturating_mul(2);
                 self.open(wait, now);
             }
             // The next one may probe, at once.

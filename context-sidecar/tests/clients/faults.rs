@@ -152,10 +152,12 @@ async fn nobody_listens() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut() {
-    let server = Server::answering(Reply::status("200 OK", "[1]".repeat(1_000))).await;
-    let endpoint = Endpoint::new(&client(), &server.base(), "/x", None).unwrap().with_largest(2_000);
-    let trouble = endpoint.ask::<Value>(&json!({}), "a list", &call()).await.unwrap_err();
-    assert_eq!(trouble, Trouble::TooLarge { place: server.url("/v1/x"), limit: 2_000 });
+    for reply in [Reply::status("200 OK", "[1]".repeat(1_000)), Reply::Endless] {
+        let server = Server::answering(reply).await;
+        let endpoint = Endpoint::new(&client(), &server.base(), "/x", None).unwrap().with_largest(2_000);
+        let trouble = endpoint.ask::<Value>(&json!({}), "a list", &call()).await.unwrap_err();
+        assert_eq!(trouble, Trouble::TooLarge { place: server.url("/v1/x"), limit: 2_000 });
+    }
 }
 
 #[tokio::test]
@@ -167,6 +169,22 @@ async fn a_token_that_is_not_accepted_is_named_and_not_shown() {
     let trouble = embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap_err();
     let told = format!("{trouble} {embedder:?}");
     assert!(told.contains(file.path().to_str().unwrap()) && !told.contains("4711"), "{told}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_is_read_again_even_if_its_file_looks_the_same() {
+    let server = Server::start(|_, request| match request.header("authorization") {
+        Some("Bearer new") => embeddings(request),
+        _ => Reply::status("401 Unauthorized", ""),
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "old").unwrap();
+    let written = file.as_file().metadata().unwrap().modified().unwrap();
+    let embedder = with_token(&server.await.base(), Token::at(file.path()).unwrap());
+    assert_eq!(embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap_err().kind(), "denied");
+    fs::write(file.path(), "new").unwrap();
+    file.as_file().set_modified(written).unwrap();
+    assert_eq!(embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap(), [unit("a")]);
 }
 
 #[test]
