@@ -82,6 +82,8 @@ async fn batches_are_bounded_and_what_is_known_is_not_asked_again() {
     for request in &asked {
         let bytes: usize = request.texts().iter().map(String::len).sum();
         assert!(request.texts().len() <= 10 && bytes <= 60, "{request:?}");
+        // Like lengths together: a server pads them to the longest.
+        assert!(request.texts().is_sorted_by_key(String::len), "{request:?}");
     }
     assert_eq!(asked.iter().map(|request| request.texts().len()).sum::<usize>(), 100);
 }

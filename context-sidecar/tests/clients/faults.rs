@@ -141,6 +141,20 @@ async fn a_server_that_is_away_is_left_alone_and_found_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_slow_is_left_alone_but_not_for_a_caller_that_gave_it_no_time() {
+    let server = Server::answering(Reply::Hang).await;
+    let breaker = Policy { in_a_row: 2, open: crate::PATIENCE, ..Policy::default() };
+    let embedder = embedder(&server.base(), Settings { breaker, ..settings(Dialect::OpenAi) });
+    for (time, state) in [(50, State::Closed), (1_050, State::Open)] {
+        for _ in 0..2 {
+            let call = Call::until(clock::now() + Duration::from_millis(time));
+            assert_eq!(embedder.embed(&["a"], Purpose::Query, &call).await.unwrap_err().kind(), "late");
+        }
+        assert_eq!(embedder.gate().state(), state);
+    }
+}
+
+#[tokio::test]
 async fn nobody_listens() {
     let address = e2e::harness::free_port();
     let embedder = embedder(&format!("http://{address}/v1"), settings(Dialect::OpenAi));
