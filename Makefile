@@ -15,7 +15,7 @@ POD := $(TARGET)/debug/pod
 SKIPPED := $(abspath $(TARGET))/skipped-tests.txt
 PROFILE := $(if $(CI),ci,default)
 
-.PHONY: help build demo up test bench bench-instructions fuzz check conformance
+.PHONY: help build demo up test bench bench-loader bench-instructions fuzz check conformance
 
 help: ## Lists these commands.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
@@ -24,7 +24,7 @@ build: ## Builds all binaries, unoptimised.
 	@[ -e '$(TARGET)/debug/ambassador' ] || echo "Building the binaries and the crates they use with the dev profile; this first time takes a few minutes."
 	@$(BUILD)
 
-demo: build ## Runs the pod on localhost, shows an agent's request answered and a failover, and ends by itself.
+demo: build ## Runs the pod on localhost, shows a set loaded, a request answered and a failover, and ends by itself.
 	@$(POD) demo
 
 up: build ## Leaves the pod running on localhost, in the foreground, until Ctrl-C.
@@ -47,6 +47,14 @@ bench: ## Measures the ambassador beside its upstream and nginx (optimised build
 	@echo "Building with the release profile, which takes several minutes the first time."
 	@$(CARGO) build --release -p ambassador --bins
 	@$(CARGO) run --release -p bench
+
+# As it ships: one file, which needs no other.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+
+bench-loader: ## Measures the config-loader beside wget and curl (optimised build: takes a while).
+	@echo "Building with the release profile, which takes several minutes the first time."
+	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(HOST) -p config-loader
+	@$(CARGO) run --release -p bench -- loader --loader '$(TARGET)/$(HOST)/release/config-loader'
 
 # The runner and the library must be of one version, which Cargo.lock knows.
 RUNNER = $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)

@@ -19,6 +19,7 @@ use chassis::{
     admin::{Admin, Heartbeat, Readiness},
     clock,
     config::{Environment, Problems},
+    config_set,
     exit::Code,
     metrics::Metrics,
     net::{Incoming, descriptors, parse_listen},
@@ -92,6 +93,7 @@ fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
     let grace = drain - telemetry.ends_within().min(drain / 2);
 
     let metrics = Metrics::new();
+    config_set::register(&metrics, environment);
     let readiness = Readiness::new();
     let heartbeat = Heartbeat::new(clock::now());
     let seed = u64::try_from(clock::unix().as_nanos() & u128::from(u64::MAX)).unwrap_or_default();

@@ -23,6 +23,7 @@ pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod config_set;
 pub mod excerpt;
 pub mod exit;
 pub mod metrics;

@@ -10,6 +10,7 @@
 //! | `LOG_FORMAT` | `json` or `text` | `text` in a terminal, else `json` |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, without `/v1/traces` | no traces |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the whole URL; wins over the above | |
+//! | `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` | the same for what [`Guard::push`] sends (feature `otlp-metrics`) | |
 //! | `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT` | sent along; milliseconds for one export | none, 10 s |
 //! | `OTEL_TRACES_SAMPLER_ARG` | which share of the traces that begin here is kept, 0 to 1 | 1 |
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | how we are called there | the binary |
@@ -18,10 +19,14 @@
 mod export;
 mod logs;
 mod propagate;
+#[cfg(feature = "otlp-metrics")]
+mod push;
 mod traces;
 mod variables;
 
 pub use propagate::{exporting, follow, inject, rename};
+#[cfg(feature = "otlp-metrics")]
+pub use push::Gauge;
 pub use variables::VARIABLES;
 
 use std::panic;
@@ -53,6 +58,8 @@ pub struct Settings<'a> {
 #[must_use = "the last spans are lost unless this lives as long as main"]
 pub struct Guard {
     traces: Option<SdkTracerProvider>,
+    #[cfg(feature = "otlp-metrics")]
+    push: Option<push::Push>,
 }
 
 impl Guard {
@@ -69,12 +76,29 @@ impl Guard {
     }
 }
 
+#[cfg(feature = "otlp-metrics")]
+impl Guard {
+    /// Sends these to the collector, where one is named, once: for a process that is gone before it could be scraped.
+    ///
+    /// It returns at once; the end of this guard waits for the end of the export, within the same 2 seconds as for the
+    /// last spans.
+    pub fn push(&mut self, settings: &Settings<'_>, gauges: Vec<Gauge>) {
+        self.push = push::Push::begin(settings, gauges);
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
+        #[cfg(feature = "otlp-metrics")]
+        let until = crate::clock::now() + FLUSH;
         if let Some(provider) = &self.traces
             && let Err(error) = provider.shutdown_with_timeout(FLUSH)
         {
             tracing::warn!(%error, "the last spans were lost");
+        }
+        #[cfg(feature = "otlp-metrics")]
+        if let Some(push) = self.push.take() {
+            push.wait(until);
         }
     }
 }
@@ -107,7 +131,11 @@ pub fn init(settings: &Settings<'_>) -> Guard {
     for complaint in complaints {
         tracing::warn!("{complaint}");
     }
-    Guard { traces }
+    Guard {
+        traces,
+        #[cfg(feature = "otlp-metrics")]
+        push: None,
+    }
 }
 
 /// A panic is a defect worth finding, and in a pod only a log line is found. It says where and not what: the message

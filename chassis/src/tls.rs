@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::CertificateResult;
@@ -9,11 +10,13 @@ use rustls_native_certs::CertificateResult;
 use crate::config::Environment;
 
 /// The certificate authorities that are trusted: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name (for networks with
-/// an authority of their own), else the system's, and Mozilla's where there are none, as in an empty image.
+/// an authority of their own), else the system's, and Mozilla's where there are none, as in an empty image. They are read
+/// once, for this value and its clones.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
     file: Option<PathBuf>,
     directories: Vec<PathBuf>,
+    read: Arc<OnceLock<Arc<RootCertStore>>>,
 }
 
 impl Roots {
@@ -21,14 +24,19 @@ impl Roots {
     #[must_use]
     pub fn of(environment: &Environment) -> Self {
         let directories = environment.get("SSL_CERT_DIR").map(|paths| env::split_paths(paths).collect());
-        Self { file: environment.get("SSL_CERT_FILE").map(PathBuf::from), directories: directories.unwrap_or_default() }
+        Self {
+            file: environment.get("SSL_CERT_FILE").map(PathBuf::from),
+            directories: directories.unwrap_or_default(),
+            read: Arc::default(),
+        }
     }
 
     /// TLS for clients that trust these authorities. Reads some hundred certificates, so that whoever will not speak
     /// TLS says `needed: false` and gets a client that trusts nobody.
     #[must_use]
     pub fn client(&self, needed: bool) -> ClientConfig {
-        let roots = if needed { self.store() } else { RootCertStore::empty() };
+        let read = || Arc::clone(self.read.get_or_init(|| Arc::new(self.store())));
+        let roots = if needed { read() } else { Arc::new(RootCertStore::empty()) };
         // On ring: it is the only one that is compiled in.
         ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
     }
@@ -92,6 +100,19 @@ mod tests {
         assert_eq!(trusted(&[("SSL_CERT_FILE", &file)]), 2);
         assert_eq!(trusted(&[("SSL_CERT_DIR", &folders)]), 2);
         assert_eq!(trusted(&[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &folders)]), 4);
+    }
+
+    #[test]
+    fn they_are_read_once_for_all_that_share_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("one.pem");
+        fs::write(&path, authority()).unwrap();
+        let roots = Roots::of(&Environment::from_pairs([("SSL_CERT_FILE", path.to_str().unwrap())]));
+        let shared = roots.clone();
+        drop(roots.client(false));
+        assert!(shared.read.get().is_none(), "nobody needs them so far");
+        drop(roots.client(true));
+        assert_eq!(shared.read.get().unwrap().len(), 1);
     }
 
     #[test]

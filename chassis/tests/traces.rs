@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
-use std::thread;
+mod collector;
+
 use std::time::Duration;
 
 use chassis::config::Environment;
@@ -14,41 +12,9 @@ use http::{HeaderMap, HeaderValue};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Takes one export and returns the request as it came.
-fn receive(mut stream: TcpStream) -> Vec<u8> {
-    let mut request = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let read = stream.read(&mut chunk).unwrap();
-        request.extend_from_slice(&chunk[..read]);
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        let Some((head, _)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length: usize = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
-        let start = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-        if request.len() >= start + length {
-            break;
-        }
-    }
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    request
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
-}
-
 #[test]
 fn a_span_follows_its_caller_and_reaches_the_collector_before_the_end() {
-    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", collector.local_addr().unwrap());
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in collector.incoming() {
-            sender.send(receive(stream.unwrap())).unwrap();
-        }
-    });
+    let (endpoint, receiver) = collector::start();
 
     let environment =
         Environment::from_pairs([("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("RUST_LOG", "error")]);
@@ -85,7 +51,7 @@ fn a_span_follows_its_caller_and_reaches_the_collector_before_the_end() {
 
     let request = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
     assert!(request.starts_with(b"POST /v1/traces HTTP/1.1\r\n"));
-    assert!(contains(&request, b"application/x-protobuf"));
-    assert!(contains(&request, b"chat gpt-4o") && !contains(&request, b"not known yet"));
-    assert!(contains(&request, b"chassis-test"));
+    assert!(collector::contains(&request, b"application/x-protobuf"));
+    assert!(collector::contains(&request, b"chat gpt-4o") && !collector::contains(&request, b"not known yet"));
+    assert!(collector::contains(&request, b"chassis-test"));
 }

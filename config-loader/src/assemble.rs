@@ -1,6 +1,6 @@
 //! Everything that was gathered, checked, becomes a set; or every reason why there is none.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use chassis::{config::Environment, exit::Code, units::Size};
@@ -14,7 +14,7 @@ use crate::{
     reach,
     report::Failed,
     settings::{Entry, Settings, Spec},
-    source::{Content, Fetched},
+    source::{Content, Fetched, file},
 };
 
 /// A set that may be published.
@@ -176,8 +176,9 @@ fn signature_of(fetched: Result<Fetched, Failure>) -> Result<Bytes, Failure> {
 fn key(wanted: &crate::file::Signature) -> Result<signature::Key, Failure> {
     let text = match (&wanted.public_key, &wanted.public_key_file) {
         (Some(key), _) => key.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(Code::Config, format!("checks.signature.public_key_file: {path}: {error}"))
+        (None, Some(path)) => file::text(Path::new(path)).map_err(|failure| {
+            let message = format!("checks.signature.public_key_file: {}", failure.message);
+            Failure { hint: failure.hint, ..Failure::new(Code::Config, message) }
         })?,
         (None, None) => String::new(),
     };

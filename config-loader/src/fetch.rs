@@ -95,7 +95,10 @@ async fn fetch(
         };
         let Some(pause) = pause(failure.retry, pauses.next()) else { return Err(failure) };
         if clock::now() + pause >= until {
-            return Err(out_of_time(Some(failure)));
+            return Err(match failure.retry {
+                Retry::After(told) => too_late(failure, told),
+                Retry::Soon | Retry::Never => out_of_time(Some(failure)),
+            });
         }
         tell(Event::Again { failure: &failure, tries, pause });
         last = Some(failure);
@@ -123,6 +126,12 @@ fn pause(retry: Retry, next: Option<Duration>) -> Option<Duration> {
         Retry::Soon => next,
         Retry::After(told) => next.map(|next| next.max(told)),
     }
+}
+
+/// The source says when to come back, and that is after the deadline: there is no use in waiting for it.
+fn too_late(failure: Failure, told: Duration) -> Failure {
+    let message = format!("{}, and asks to come back in {told:.0?}, after the deadline", failure.message);
+    Failure { message, ..failure.with_retry(Retry::Never) }
 }
 
 /// The deadline came first. What was found until then says more than that.
@@ -181,7 +190,7 @@ mod tests {
     }
 
     fn run(sources: Vec<Scripted>, known: Option<Fetched>, within: Duration) -> Vec<Result<Fetched, Failure>> {
-        let limits = Limits { file: 10, files: 10 };
+        let limits = Limits { file: 10, files: 10, set: 10 };
         let asked = sources.into_iter().map(|source| Asked { source: Arc::new(source), limits, known: known.clone() });
         let progress: Arc<dyn Progress> = Arc::new(Log);
         task::block_on(async { fetch_all(asked.collect(), clock::now() + within, 1, &progress).await }).unwrap()
@@ -229,6 +238,6 @@ mod tests {
             .map(|outcome| outcome.map_err(|failure| (failure.code, failure.message)).unwrap_err())
             .collect();
         assert_eq!(told[0], (Code::Deadline, "no answer before the deadline".to_owned()));
-        assert_eq!(told[1], (Code::Unavailable, "busy, and went on until the deadline".to_owned()));
+        assert_eq!(told[1], (Code::Unavailable, "busy, and asks to come back in 120s, after the deadline".to_owned()));
     }
 }

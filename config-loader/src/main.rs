@@ -2,6 +2,7 @@
 
 mod cli;
 mod lines;
+mod told;
 mod watch;
 
 use std::{
@@ -52,12 +53,13 @@ fn main() -> ExitCode {
     let told = if quiet { environment.with("RUST_LOG", "warn") } else { environment.clone() };
     let about =
         telemetry::Settings { service: "config-loader", version: env!("CARGO_PKG_VERSION"), environment: &told };
-    let _telemetry = telemetry::init(&about);
+    let mut telemetry = telemetry::init(&about);
     let loaded = match settings::load(&environment) {
         Ok(loaded) => loaded,
         Err(problems) => {
             output::complain(&problems);
             report::leave(&log, &format!("failed (exit code 78, configuration):\n{problems}\n"));
+            told::refused(&mut telemetry, &about);
             return Code::Config.into();
         }
     };
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
     let progress: Arc<dyn Progress> = if quiet { Arc::new(Lines::default()) } else { Arc::new(progress::Log) };
     let world = World { environment: &environment, moment, progress };
     let ended = match command {
-        None => load(&loaded.settings, &world, &log),
+        None => told::run(&mut telemetry, &about, &loaded.settings.directory, || load(&loaded.settings, &world, &log)),
         Some(Command::Verify) => assembled(&loaded.settings, &world).map(|set| verified(&set)),
         Some(Command::Lint) => lint(loaded.settings, &world),
         Some(Command::Diff) => changes(&loaded.settings, &world),
@@ -93,21 +95,28 @@ fn main() -> ExitCode {
 /// Fetches, checks and publishes.
 fn load(settings: &Settings, world: &World<'_>, log: &Path) -> Result<(), Vec<Failed>> {
     let World { environment, moment, .. } = *world;
+    let watch = Watch::until(moment.until, log);
     let cache = Cache::of(settings, environment).map_err(|failure| of("the cache", failure))?;
     let run = Run::new(settings, world)?;
-    let watch = Watch::until(moment.until, log);
-    let (set, gathered) = unless_stopped(async {
-        match (run.newest(cache.as_ref()).await, &cache) {
-            (Ok((set, gathered)), _) => Ok((set, Some(gathered))),
-            (Err(failed), Some(cache)) => run.last_good(cache, failed).await.map(|set| (set, None)),
-            (Err(failed), None) => Err(failed),
-        }
+    let (set, gathered, published) = unless_stopped(async {
+        let (set, gathered) = match (run.newest(cache.as_ref()).await, &cache) {
+            (Ok((set, gathered)), _) => (set, Some(gathered)),
+            (Err(failed), Some(cache)) => (run.last_good(cache, failed).await?, None),
+            (Err(failed), None) => return Err(failed),
+        };
+        warn(&set);
+        // Less than is left, so that there is time to say who holds the lock.
+        let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
+        let directory = settings.directory.clone();
+        // On a thread that may block: a signal ends it wherever it is, as a kill would.
+        let publishing = tokio::task::spawn_blocking(move || {
+            let published = publish::publish(&directory, &set.files, &set.manifest, wait);
+            (set, published)
+        });
+        let lost = |error: tokio::task::JoinError| of("publishing", Failure::new(Code::Software, error.to_string()));
+        let (set, published) = publishing.await.map_err(lost)?;
+        Ok((set, gathered, published.map_err(|failure| of("publishing", failure))?))
     })?;
-    warn(&set);
-    // Less than is left, so that there is time to say who holds the lock.
-    let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
-    let published = publish::publish(&settings.directory, &set.files, &set.manifest, wait)
-        .map_err(|failure| of("publishing", failure))?;
     let changed = published == Published::Swapped;
     let stale = set.manifest.stale.is_some();
     tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale, "published");

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chassis::{config::Environment, exit::Code, tls::Roots};
+#[cfg(any(feature = "s3", feature = "redis"))]
+use chassis::tls::Roots;
+use chassis::{config::Environment, exit::Code};
 
 use crate::{
     failure::Failure,
@@ -16,6 +18,7 @@ use crate::{
 pub struct Sources<'e> {
     environment: &'e Environment,
     trust: http::Trust,
+    #[cfg(any(feature = "s3", feature = "redis"))]
     roots: Roots,
 }
 
@@ -23,7 +26,12 @@ impl<'e> Sources<'e> {
     /// Sources that find proxies, authorities and credentials in `environment`.
     #[must_use]
     pub fn new(environment: &'e Environment) -> Self {
-        Self { environment, trust: http::Trust::of(environment), roots: Roots::of(environment) }
+        Self {
+            environment,
+            trust: http::Trust::of(environment),
+            #[cfg(any(feature = "s3", feature = "redis"))]
+            roots: Roots::of(environment),
+        }
     }
 
     /// The source that `spec` describes. Nothing is connected to so far.

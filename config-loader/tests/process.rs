@@ -165,13 +165,13 @@ fn a_wrong_command_line_is_64_and_nothing_to_load_is_78() {
 #[test]
 fn the_deadline_bounds_what_cannot_be_given_up_by_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let key = dir.path().join("key.pub");
+    let authority = dir.path().join("ca.pem");
     // Who opens it waits for somebody to write into it.
-    rustix::fs::mkfifoat(rustix::fs::CWD, &key, rustix::fs::Mode::RWXU).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &authority, rustix::fs::Mode::RWXU).unwrap();
     let file = dir.path().join("set.yaml");
     let text = format!(
-        "deadline: 1s\nfiles: [ {{ name: a, target: a, type: text, source: {{ inline: x }}, checks: {{ signature: \
-         {{ public_key_file: {key:?}, source: {{ inline: y }} }} }} }} ]"
+        "deadline: 1s\nfiles: [ {{ name: a, target: a, type: text, source: {{ http: {{ url: 'https://127.0.0.1:1/', tls: \
+         {{ ca_file: {authority:?} }} }} }} }} ]"
     );
     fs::write(&file, text).unwrap();
     let ended = run(dir.path(), &[], &[("CONFIG_LOADER_CONFIG", file.to_str().unwrap())]);
@@ -182,4 +182,44 @@ fn the_deadline_bounds_what_cannot_be_given_up_by_itself() {
 
 fn text_of(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
+}
+
+#[test]
+fn a_configuration_that_is_no_ordinary_file_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("set.yaml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    for (path, says) in [(fifo.to_str().unwrap(), "is a pipe"), ("/dev/zero", "is a device"), ("/", "is a directory")] {
+        let ended = run(dir.path(), &[], &[("CONFIG_LOADER_CONFIG", path)]);
+        assert_eq!(code(&ended), Some(78), "{}", text_of(&ended));
+        assert!(text_of(&ended).contains(says), "{}", text_of(&ended));
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_another_one_that_publishes() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("config")).unwrap();
+    let lock = fs::File::create(dir.path().join("config/..lock")).unwrap();
+    lock.lock().unwrap();
+    let file = dir.path().join("set.yaml");
+    let set = "deadline: 1h\nfiles: [ { name: a, target: a, type: text, source: { inline: x } } ]";
+    fs::write(&file, set).unwrap();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_config-loader"))
+        .env_clear()
+        .env("CONFIG_LOADER_CONFIG", &file)
+        .env("CONFIG_DIR", dir.path().join("config"))
+        .env("TERMINATION_LOG", dir.path().join("termination-log"))
+        .env("RUST_LOG", "info")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut byte = [0];
+    // Once it says that something was fetched, signals are heard.
+    running.stderr.as_mut().unwrap().read_exact(&mut byte).unwrap();
+    let pid = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(code(&ended), Some(75), "{}", text_of(&ended));
+    assert!(!dir.path().join("config/a").exists());
 }

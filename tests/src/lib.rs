@@ -15,3 +15,4 @@ pub mod pod;
 pub mod process;
 pub mod provider;
 pub mod skip;
+pub mod store;

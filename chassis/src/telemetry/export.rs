@@ -1,4 +1,4 @@
-//! The HTTP client that carries spans to the collector.
+//! The HTTP client that carries spans and metrics to the collector.
 //!
 //! The SDK exports from a plain thread and blocks in it, so the client brings a small runtime of
 //! its own and never borrows the data plane's. It speaks TLS with the same library as everything
@@ -34,6 +34,8 @@ const MAX_ANSWER: usize = 64 << 10;
 type Https = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 pub(super) struct Client {
+    /// What it carries.
+    what: &'static str,
     roots: Roots,
     /// Made for the first export: what is to be said of the roots is said when the log has begun.
     http: OnceLock<Https>,
@@ -44,11 +46,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that trusts these roots.
-    pub(super) fn new(timeout: Duration, roots: Roots) -> Result<Self, Box<dyn Error>> {
+    /// A client for `what` that trusts these roots.
+    pub(super) fn new(what: &'static str, timeout: Duration, roots: Roots) -> Result<Self, Box<dyn Error>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (http, runtime) = (OnceLock::new(), Some(runtime));
-        Ok(Self { roots, http, timeout, runtime, failing: AtomicBool::new(false) })
+        Ok(Self { what, roots, http, timeout, runtime, failing: AtomicBool::new(false) })
     }
 
     fn http(&self, any_tls: bool) -> &Https {
@@ -80,9 +82,10 @@ impl Client {
             Ok(response) => Some(format!("status {}", response.status())),
             Err(error) => Some(causes(error.as_ref())),
         };
+        let what = self.what;
         match (reason, self.failing.load(Ordering::Relaxed)) {
-            (Some(reason), false) => tracing::warn!(reason, "the trace collector takes no spans"),
-            (None, true) => tracing::info!("the trace collector takes spans again"),
+            (Some(reason), false) => tracing::warn!(reason, "the collector takes no {what}"),
+            (None, true) => tracing::info!("the collector takes {what} again"),
             (Some(_), true) | (None, false) => return,
         }
         self.failing.fetch_not(Ordering::Relaxed);
@@ -165,7 +168,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), authority).unwrap();
         let environment = Environment::from_pairs([("SSL_CERT_FILE", file.path().to_str().unwrap())]);
-        let client = Client::new(Duration::from_secs(10), Roots::of(&environment)).unwrap();
+        let client = Client::new("spans", Duration::from_secs(10), Roots::of(&environment)).unwrap();
         let request = Request::post(format!("https://localhost:{port}/v1/traces")).body(Bytes::from("spans")).unwrap();
         client.runtime.as_ref().unwrap().block_on(client.send(request))
     }

@@ -22,7 +22,7 @@ pub(super) fn start(
     complaints: &mut Vec<String>,
 ) -> Option<SdkTracerProvider> {
     let Collector { endpoint, timeout, share } = collector;
-    let client = Client::new(timeout, Roots::of(settings.environment))
+    let client = Client::new("spans", timeout, Roots::of(settings.environment))
         .map_err(|error| complaints.push(format!("no traces: {error}")))
         .ok()?;
     let exporter = SpanExporter::builder()
@@ -55,7 +55,8 @@ where
         .with_filter(LevelFilter::INFO)
 }
 
-fn resource(settings: &Settings<'_>) -> Resource {
+/// Who is speaking, as the environment has it.
+pub(super) fn resource(settings: &Settings<'_>) -> Resource {
     let environment = settings.environment;
     let name = environment.get("OTEL_SERVICE_NAME").unwrap_or(settings.service);
     let attributes = environment.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();

@@ -33,8 +33,17 @@ impl Format {
 /// How long one export may take, as the OTLP specification has it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is appended to `OTEL_EXPORTER_OTLP_ENDPOINT`.
-const PATH: &str = "/v1/traces";
+/// What is exported.
+pub(super) struct Signal {
+    /// What its variables have in their names.
+    pub(super) variable: &'static str,
+    /// What is appended to `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub(super) path: &'static str,
+    /// What there is without an endpoint that makes sense.
+    pub(super) lost: &'static str,
+}
+
+const TRACES: Signal = Signal { variable: "TRACES", path: "/v1/traces", lost: "no trace is made" };
 
 /// Every variable that is read for logs and traces, here and by the libraries beneath.
 pub const VARIABLES: &[&str] = &[
@@ -131,31 +140,41 @@ fn format(environment: &Environment, problems: &mut Problems) -> Option<Format> 
 }
 
 fn collector(environment: &Environment, problems: &mut Problems) -> Option<Collector> {
-    if environment.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+    if is_disabled(environment) {
         return None;
     }
-    let endpoint = endpoint(environment, problems)?;
-    Some(Collector { endpoint, timeout: timeout(environment, problems), share: share(environment, problems) })
+    let endpoint = endpoint(environment, &TRACES, problems)?;
+    let timeout = timeout(environment, &TRACES, problems);
+    Some(Collector { endpoint, timeout, share: share(environment, problems) })
 }
 
-fn endpoint(environment: &Environment, problems: &mut Problems) -> Option<String> {
-    let whole = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "");
-    let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", PATH);
-    let (name, path, url) =
-        [whole, base].into_iter().find_map(|(name, path)| Some((name, path, environment.get(name)?)))?;
+/// Whether nothing is to be exported at all.
+pub(super) fn is_disabled(environment: &Environment) -> bool {
+    environment.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Where a signal is sent to, if anywhere.
+pub(super) fn endpoint(environment: &Environment, signal: &Signal, problems: &mut Problems) -> Option<String> {
+    let whole = (format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable), "");
+    let base = ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), signal.path);
+    let (name, path, url) = [whole, base].into_iter().find_map(|(name, path)| {
+        let url = environment.get(&name)?;
+        Some((name, path, url))
+    })?;
     if let Err(faults) = parse_url(url) {
         for fault in faults {
             let hint = "write, for instance, http://collector:4318";
-            problems.warn(name, format!("{}; no trace is made", fault.message), hint);
+            problems.warn(&name, format!("{}; {}", fault.message, signal.lost), hint);
         }
         return None;
     }
     Some(if path.is_empty() { url.to_owned() } else { format!("{}{path}", url.trim_end_matches('/')) })
 }
 
-fn timeout(environment: &Environment, problems: &mut Problems) -> Duration {
-    let names = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-    let Some((name, text)) = names.into_iter().find_map(|name| Some((name, environment.get(name)?))) else {
+/// How long one export of a signal may take.
+pub(super) fn timeout(environment: &Environment, signal: &Signal, problems: &mut Problems) -> Duration {
+    let names = [format!("OTEL_EXPORTER_OTLP_{}_TIMEOUT", signal.variable), "OTEL_EXPORTER_OTLP_TIMEOUT".to_owned()];
+    let Some((name, text)) = names.iter().find_map(|name| Some((name, environment.get(name)?))) else {
         return TIMEOUT;
     };
     match text.trim().parse() {

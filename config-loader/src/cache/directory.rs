@@ -61,6 +61,7 @@ impl Directory {
         let own = self.path.with_extension(format!("{}.tmp", unique()));
         let written = disk
             .write_new(&own, &bytes, MODE)
+            .and_then(|file| disk.sync_file(&own, &file))
             .and_then(|()| disk.rename(&own, &self.path))
             .and_then(|()| disk.sync_directory(&self.directory));
         if written.is_err() {

@@ -9,6 +9,9 @@ use crate::failure::Failure;
 /// As many as anybody reads, and as a termination message holds.
 const TOLD: usize = 20;
 
+/// What is to be done about any.
+const CORRECT: &str = "correct it where it is kept; `config-loader lint` checks a file before it is published";
+
 /// Refuses a file with any problem, and tells them all in one line.
 pub(super) fn refuse(problems: &Problems) -> Result<(), Failure> {
     if problems.is_empty() {
@@ -20,7 +23,10 @@ pub(super) fn refuse(problems: &Problems) -> Result<(), Failure> {
         // Writing to a string cannot fail.
         let _ = write!(message, "; and {} more", problems.len() - TOLD);
     }
-    Err(Failure::data(message))
+    let failure = Failure::data(message);
+    // Most of them say themselves what to do.
+    let told = problems.iter().take(TOLD).any(|problem| problem.hint.is_some());
+    Err(if told { failure } else { failure.with_hint(CORRECT) })
 }
 
 /// The warnings, one a line.
@@ -37,9 +43,11 @@ mod tests {
         let mut problems = Problems::new();
         assert_eq!(refuse(&problems), Ok(()));
         problems.push("[0].name", "is missing");
+        assert_eq!(refuse(&problems).unwrap_err().to_string(), format!("[0].name: is missing; {CORRECT}"));
         problems.push_hint("[1]", "is odd", "look");
         problems.warn("[2]", "is strange", "look again");
         assert_eq!(refuse(&problems).unwrap_err().message, "[0].name: is missing; [1]: is odd (look)");
+        assert_eq!(refuse(&problems).unwrap_err().hint, None);
         assert_eq!(warnings(&problems), ["[2]: is strange (look again)"]);
         (0..30).for_each(|_| problems.push("", "x"));
         assert!(refuse(&problems).unwrap_err().message.ends_with("; x; and 12 more"));

@@ -1,7 +1,4 @@
 //! How many tokens a prompt has, by o200k_base: what OpenAI's models count with, and near what others do.
-//!
-//! The vocabulary is within the binary. Unpacking it takes some milliseconds and 30 MB of memory, which is why nothing is
-//! counted unless somebody asks.
 
 use crate::failure::Failure;
 
@@ -9,7 +6,7 @@ use crate::failure::Failure;
 #[must_use]
 pub fn count(text: &str) -> Option<u64> {
     #[cfg(feature = "tokens")]
-    let counted = tiktoken::get_encoding("o200k_base").map(|encoding| encoding.count(text) as u64);
+    let counted = Some(o200k::count(text) as u64);
     #[cfg(not(feature = "tokens"))]
     let counted = {
         let _ = text;

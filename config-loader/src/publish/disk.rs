@@ -135,8 +135,8 @@ impl Disk<'_> {
         })
     }
 
-    /// Makes a file that was not there, whole, with these permissions whatever the umask is, and on the disk.
-    pub(crate) fn write_new(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), Trouble> {
+    /// Makes a file that was not there, whole, with these permissions whatever the umask is.
+    pub(crate) fn write_new(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<File, Trouble> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let mut file = self.step("make", path, || options.open(path))?;
@@ -144,6 +144,11 @@ impl Disk<'_> {
             self.step("write", path, || file.write_all(chunk))?;
         }
         self.step("set the permissions of", path, || file.set_permissions(Permissions::from_mode(mode)))?;
+        Ok(file)
+    }
+
+    /// Brings a file to the disk.
+    pub(crate) fn sync_file(&self, path: &Path, file: &File) -> Result<(), Trouble> {
         self.step("sync", path, || file.sync_all())
     }
 

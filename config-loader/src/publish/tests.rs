@@ -274,6 +274,9 @@ fn all_that_is_made_visible_is_on_the_disk_before() {
         assert!(synced(step.path.parent().unwrap()), "the name of {step:?}");
     }
     assert_eq!(steps.last().unwrap(), &Step { what: "sync", path: directory.path().to_owned() });
+    // Each file by itself would be waited for by itself.
+    let last = steps.iter().rposition(|step| step.what == "write").unwrap();
+    assert!(steps[..last].iter().all(|step| step.what != "sync"), "{steps:?}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn settings(environment: &Environment, problems: &mut Problems) -> Op
     Some(Settings {
         directory: directory(environment),
         deadline,
-        limits: Limits { file: MAX_FILE, files: MAX_FILES },
+        limits: Limits { file: MAX_FILE, files: MAX_FILES, set: MAX_SET },
         max_set: MAX_SET,
         values: Default::default(),
         template_env: None,

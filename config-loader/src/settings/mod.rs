@@ -4,7 +4,11 @@ mod drop_in;
 mod identity;
 mod resolve;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chassis::{
     config::{Environment, Problem, Problems},
@@ -126,16 +130,16 @@ pub fn load(environment: &Environment) -> Result<Loaded, Problems> {
     let mut problems = Problems::new();
     let settings = match environment.get(FILE_VARIABLE) {
         None => drop_in::settings(environment, &mut problems),
-        Some(path) => match std::fs::read_to_string(path) {
+        Some(path) => match crate::source::file::text(Path::new(path)) {
             Ok(text) => {
                 let settings = read(&text, environment, &mut problems);
                 problems.name_document(path);
                 drop_in::refuse_beside_file(environment, &mut problems);
                 settings
             }
-            Err(error) => {
+            Err(failure) => {
                 let hint = "mount the ConfigMap that holds it, or unset the variable for the drop-in form";
-                problems.push_hint(FILE_VARIABLE, format!("cannot read {path}: {error}"), hint);
+                problems.push_hint(FILE_VARIABLE, failure.message, hint);
                 None
             }
         },

@@ -28,8 +28,8 @@ pub(super) fn settings(file: file::File, environment: &Environment, problems: &m
         Some(deadline) => Duration::from(deadline),
         None => deadline(environment, problems),
     };
-    let limits = Limits { file: bytes(file.limits.file, MAX_FILE), files: MAX_FILES };
     let max_set = bytes(file.limits.set, MAX_SET);
+    let limits = Limits { file: bytes(file.limits.file, MAX_FILE), files: MAX_FILES, set: max_set };
     let entries: Vec<Entry> =
         file.files.into_iter().enumerate().filter_map(|(index, given)| entry(given, index, problems)).collect();
     refuse_twins(&entries, problems);

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 #[cfg(feature = "redis")]
 use chassis::secret::Secret;
+use chassis::units::Size;
 use tokio::task;
 
 use super::{Content, Fetched, Limits, Source};
@@ -24,6 +25,9 @@ use crate::failure::{Failure, Retry};
 /// A password is short.
 #[cfg(feature = "redis")]
 const MAX_SECRET: u64 = 64 << 10;
+
+/// So are configuration files and keys.
+const MAX_TEXT: u64 = 4 << 20;
 
 /// Where to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,15 @@ impl Source for File {
         let path = self.path.clone();
         blocking(move || fetch(&path, limits)).await
     }
+}
+
+/// The text of a small file, such as a key: a pipe or a device is not waited for. It blocks.
+///
+/// # Errors
+/// [`Failure`], when it cannot be read, is too large or is not text. It does not show the text.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let bytes = read::read(path, MAX_TEXT)?;
+    String::from_utf8(bytes.into()).map_err(|_| Failure::data(format!("{}: is not UTF-8 text", path.display())))
 }
 
 /// The text of a file that holds one secret, such as a password, without the line's end.
@@ -105,8 +118,16 @@ fn file(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Fa
 fn directory(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Failure> {
     let mut newest = None;
     let mut files: Vec<(String, Bytes)> = Vec::new();
+    let mut left = limits.set;
     for (name, file) in walk::files(path, limits.files)? {
-        files.push((name, read::read(&file, limits.file)?));
+        let bytes = read::read(&file, limits.file)?;
+        let Some(rest) = left.checked_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) else {
+            let (path, most) = (path.display(), Size::bytes(limits.set));
+            let message = format!("{path}: its files are larger than {most} in all");
+            return Err(Failure::data(message).with_hint("make them smaller, or raise limits.set"));
+        };
+        left = rest;
+        files.push((name, bytes));
         newest = newest.max(modified(&file));
     }
     if files.is_empty() {

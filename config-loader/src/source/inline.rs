@@ -73,10 +73,10 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_what_was_written_up_to_the_limit() {
-        let fetched = inline("four").fetch(Limits { file: 4, files: 1 }).await.unwrap();
+        let fetched = inline("four").fetch(Limits { file: 4, files: 1, set: 4 }).await.unwrap();
         assert_eq!(fetched.content, Content::File(Bytes::from_static(b"four")));
         assert_eq!((fetched.version, fetched.media_type), (None, None));
-        let failure = inline("fiver").fetch(Limits { file: 4, files: 1 }).await.unwrap_err();
+        let failure = inline("fiver").fetch(Limits { file: 4, files: 1, set: 4 }).await.unwrap_err();
         assert_eq!(failure.code, Code::Data);
         assert_eq!(failure.message, "inline: has 5 bytes, more than the 4 that are allowed");
     }

@@ -43,6 +43,8 @@ pub struct Limits {
     pub file: u64,
     /// How many files a directory may hold.
     pub files: usize,
+    /// How much a directory may hold in all, in bytes: what is larger is no set.
+    pub set: u64,
 }
 
 /// What was fetched.

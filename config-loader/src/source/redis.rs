@@ -4,6 +4,7 @@
 //! more comes than is allowed, whatever has been written in between.
 
 mod address;
+mod bounded;
 mod connection;
 mod refusal;
 
@@ -88,8 +89,12 @@ impl Source for Redis {
 /// # Errors
 /// [`Failure`]: the server cannot be reached, refuses us, has a value there that is no string, or one that is larger.
 pub async fn get(settings: &Settings, key: &str, limit: u64) -> Result<Option<Bytes>, Failure> {
-    let (mut connection, line) = open(settings, key).await?;
-    let found = line.carry(read(&mut connection, key, limit)).await;
+    let (mut connection, line) = open(settings, key, limit).await?;
+    let flooded = line.flooded();
+    let found = match line.carry(read(&mut connection, key, limit)).await {
+        Err(_) if flooded.is_so() => Ok(Found::Larger),
+        other => other,
+    };
     match found.map_err(|error| refusal::told(&location(settings, key), settings, &error))? {
         Found::Nothing => Ok(None),
         Found::Value(bytes) => Ok(Some(bytes.into())),
@@ -106,7 +111,7 @@ pub async fn get(settings: &Settings, key: &str, limit: u64) -> Result<Option<By
 /// # Errors
 /// [`Failure`]: the server cannot be reached or refuses us.
 pub async fn set(settings: &Settings, key: &str, bytes: &[u8], expires: Duration) -> Result<(), Failure> {
-    let (mut connection, line) = open(settings, key).await?;
+    let (mut connection, line) = open(settings, key, 0).await?;
     let mut command = cmd("SET");
     command.arg(key).arg(bytes).arg("EX").arg(expires.as_secs().max(1));
     let done = line.carry(command.query_async(&mut connection)).await;

@@ -10,9 +10,8 @@ use config_loader::{
 use tokio::net::TcpListener;
 
 use crate::{
-    AT_MOST, LIMITS, assert_failure, failed, failure, fetch,
-    server::{Reply, Server, Then, gzip},
-    settings, source,
+    AT_MOST, LIMITS, assert_failure, failed, failure, fetch, settings, source,
+    support::http::{Reply, Server, Then, gzip},
 };
 
 #[tokio::test]

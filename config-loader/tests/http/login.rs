@@ -7,9 +7,8 @@ use config_loader::{failure::Retry::Never, file::Basic, source::http::HttpSettin
 use tempfile::NamedTempFile;
 
 use crate::{
-    assert_failure, failure, fetch, fetched,
-    server::{Reply, Server},
-    settings, source,
+    assert_failure, failure, fetch, fetched, settings, source,
+    support::http::{Reply, Server},
 };
 
 fn file(text: &str) -> (NamedTempFile, String) {

@@ -9,7 +9,8 @@ mod names;
 mod proxies;
 mod redirects;
 mod secured;
-mod server;
+#[path = "../support/mod.rs"]
+mod support;
 mod whole;
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ use config_loader::{
 };
 
 /// A megabyte is enough for anything here.
-const LIMITS: Limits = Limits { file: 1 << 20, files: 1 };
+const LIMITS: Limits = Limits { file: 1 << 20, files: 1, set: 1 << 20 };
 
 /// Nothing takes so long; it is there so that a test that hangs fails.
 const AT_MOST: Duration = Duration::from_secs(60);

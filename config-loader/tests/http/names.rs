@@ -17,9 +17,8 @@ use config_loader::{
 };
 
 use crate::{
-    assert_failure, failed, fetch, file,
-    server::{Reply, Server},
-    settings, source,
+    assert_failure, failed, fetch, file, settings, source,
+    support::http::{Reply, Server},
 };
 
 /// Every name is one more of these addresses each time, and at last none.

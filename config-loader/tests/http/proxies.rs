@@ -15,10 +15,11 @@ use tokio::{
 };
 
 use crate::{
-    assert_failure, failed, failure, fetch, fetched, file,
-    secured::{Authority, Secured},
-    server::{Reply, Server, head},
-    settings,
+    assert_failure, failed, failure, fetch, fetched, file, settings,
+    support::{
+        http::{Reply, Server, head},
+        tls::{Authority, Secured},
+    },
 };
 
 fn within(settings: &HttpSettings, variables: &[(&str, &str)]) -> Http {

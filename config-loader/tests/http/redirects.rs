@@ -4,9 +4,8 @@ use chassis::exit::Code::{Denied, Unavailable};
 use config_loader::{failure::Retry::Never, source::http::HttpSettings};
 
 use crate::{
-    assert_failure, failure, fetched, file,
-    server::{Reply, Request, Server},
-    settings,
+    assert_failure, failure, fetched, file, settings,
+    support::http::{Reply, Request, Server},
 };
 
 /// Answers with a redirect at `/start`, and with a file elsewhere.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use config_loader::source::{Source, http::looks_like_html};
 
 use crate::{
-    LIMITS, fetched, file,
-    server::{Reply, Server, Then, gzip},
-    settings, source,
+    LIMITS, fetched, file, settings, source,
+    support::http::{Reply, Server, Then, gzip},
 };
 
 #[tokio::test]

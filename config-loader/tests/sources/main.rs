@@ -2,8 +2,8 @@
 #![cfg(any(feature = "redis", feature = "s3"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-mod scripted;
-mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
 #[cfg(feature = "redis")]
 mod redis;

@@ -13,10 +13,10 @@ use config_loader::source::{Content, Limits, Source as _};
 use e2e::harness::free_port;
 use tempfile::TempDir;
 
-use crate::scripted::{Then, scripted};
-use crate::server::{Certificate, Server, given_up, program, say};
+use crate::support::process::{Certificate, Server, given_up, program, say};
+use crate::support::scripted::{Then, scripted};
 
-const LIMITS: Limits = Limits { file: 16, files: 1 };
+const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
 const AGE: Duration = Duration::from_secs(60);
 
 /// Starts one; `None` where there is none.
@@ -117,6 +117,15 @@ async fn who_has_no_password_or_the_wrong_one_is_denied() {
 }
 
 #[tokio::test]
+async fn a_busy_server_is_waited_for_as_long_as_the_caller_does() {
+    let address = free_port();
+    let Some(_server) = start(address, &[]) else { e2e::skip!("{ABSENT}") };
+    // Longer than the library would wait by itself.
+    assert_eq!(say(address, "SET a hello\r\nCLIENT PAUSE 800\r\n"), "+OK\r\n+OK\r\n");
+    assert_eq!(fetch(&at(address), "a").await.unwrap(), b"hello");
+}
+
+#[tokio::test]
 async fn a_user_who_may_read_is_enough_and_only_for_his_keys() {
     let address = free_port();
     let Some(_server) = start(address, &[]) else { e2e::skip!("{ABSENT}") };
@@ -151,7 +160,7 @@ async fn tls_is_spoken_with_whom_is_trusted() {
     let name = refusal(&over(format!("rediss://127.0.0.1:{port}"), certificate.roots()), "a").await;
     let authority = refusal(&over(format!("rediss://localhost:{port}"), Certificate::new().roots()), "a").await;
     for failure in [name, authority] {
-        assert_eq!((failure.code, failure.retry), (Code::Denied, Retry::Never), "{failure}");
+        assert_eq!((failure.code, failure.retry), (Code::Unavailable, Retry::Never), "{failure}");
         assert!(failure.message.contains("its certificate is not to be trusted"), "{failure}");
     }
     let plain = refusal(&settings(&format!("redis://localhost:{port}")), "a").await;
@@ -201,7 +210,9 @@ async fn a_wrong_server_stays_wrong() {
 async fn what_grows_after_it_was_measured_is_not_read_beyond_the_limit() {
     let (address, heard) = scripted(&[":3\r\n", "$17\r\nxxxxxxxxxxxxxxxxx\r\n"], Then::Close);
     assert_eq!(refusal(&at(address), "a").await.code, Code::Data);
-    assert!(heard.join().unwrap().contains("GETRANGE\r\n$1\r\na\r\n$1\r\n0\r\n$2\r\n16\r\n"));
+    let heard = heard.join().unwrap();
+    assert!(heard.contains("GETRANGE\r\n$1\r\na\r\n$1\r\n0\r\n$2\r\n16\r\n"), "{heard}");
+    assert!(!heard.contains("SETINFO"), "{heard}");
     let (address, _heard) = scripted(&[":3\r\n", "$0\r\n\r\n"], Then::Close);
     assert_eq!(refusal(&at(address), "a").await.code, Code::Unavailable);
 }

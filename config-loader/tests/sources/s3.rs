@@ -14,10 +14,10 @@ use config_loader::source::{Content, Fetched, Limits, Source as _};
 use e2e::harness::free_port;
 use tokio::time::timeout;
 
-use crate::scripted::{Then, scripted, scripted_over_tls};
-use crate::server::{Certificate, PATIENCE, Server, given_up, program, say};
+use crate::support::process::{Certificate, PATIENCE, Server, given_up, program, say};
+use crate::support::scripted::{Then, scripted, scripted_over_tls};
 
-const LIMITS: Limits = Limits { file: 16, files: 1 };
+const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "hush-hush")];
 
@@ -159,7 +159,7 @@ async fn a_web_identity_is_enough_over_tls_with_whom_is_trusted() {
 
     let direct = |roots| S3::new(settings("s3://prompts/a", &url), &Environment::from_pairs(KEYS), &roots).unwrap();
     let stranger = refusal(&direct(Certificate::new().roots())).await;
-    assert_eq!((stranger.code, stranger.retry), (Code::Denied, Retry::Never), "{stranger}");
+    assert_eq!((stranger.code, stranger.retry), (Code::Unavailable, Retry::Never), "{stranger}");
     assert!(stranger.message.contains("certificate is not to be trusted"), "{stranger}");
 }
 

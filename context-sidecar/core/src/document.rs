@@ -1,5 +1,7 @@
 //! What is put in, and the pieces of it that are found.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,7 +9,7 @@ use serde_json::{Map, Value};
 pub type Metadata = Map<String, Value>;
 
 /// A document as it is put in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// Unique in its scope.
     pub id: String,
@@ -34,7 +36,7 @@ pub struct Span {
 }
 
 /// A piece of a document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Chunk {
     /// Of which document.
     pub document_id: String,
@@ -53,4 +55,36 @@ pub struct Chunk {
     /// The document's metadata.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Metadata,
+}
+
+/// What is in documents is nobody's business but their owner's: not that of a log.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("id", &self.id).field("bytes", &self.text.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chunk = f.debug_struct("Chunk");
+        chunk.field("document_id", &self.document_id).field("chunk", &self.chunk).field("span", &self.span);
+        chunk.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_in_documents_gets_into_logs() {
+        let value = serde_json::json!({
+            "id": "d", "document_id": "d", "chunk": 0, "span": {"start": 0, "end": 6},
+            "text": "secret", "title": "secret", "url": "secret", "metadata": {"secret": "secret"}
+        });
+        let document: Document = serde_json::from_value(value.clone()).unwrap();
+        let chunk: Chunk = serde_json::from_value(value).unwrap();
+        let shown = format!("{document:?} {chunk:?}");
+        assert!(shown.contains("\"d\"") && !shown.contains("secret"), "{shown}");
+    }
 }

@@ -1,5 +1,7 @@
 //! What a store holds: chunks with their vectors, under ids that say what is in them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -37,14 +39,14 @@ impl From<Uuid> for PointId {
     }
 }
 
-impl std::fmt::Display for PointId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for PointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
 /// A sparse vector: indices that rise, and their values.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sparse {
     /// Which.
     pub indices: Vec<u32>,
@@ -53,7 +55,7 @@ pub struct Sparse {
 }
 
 /// A chunk as a store holds it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Point {
     /// Its name.
     pub id: PointId,
@@ -69,6 +71,22 @@ pub struct Point {
     pub dense: Option<Vec<f32>>,
     /// Its words.
     pub lexical: Sparse,
+}
+
+/// The words of a text can be guessed from it.
+impl fmt::Debug for Sparse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sparse").field("words", &self.indices.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut point = f.debug_struct("Point");
+        point.field("id", &self.id).field("chunk", &self.chunk).field("hash", &self.hash);
+        point.field("written", &self.written).field("expires", &self.expires);
+        point.field("dimensions", &self.dense.as_ref().map(Vec::len)).finish_non_exhaustive()
+    }
 }
 
 /// A point that was found by one leg of a search, and what that leg makes of it.

@@ -3,6 +3,11 @@
 //!
 //! Whatever is asked, is asked for a [`Scope`]: there is no way to name a store's content without saying whose it is.
 
+mod valid;
+
+pub mod embedded;
+pub mod qdrant;
+
 use async_trait::async_trait;
 use context_core::{
     filter::Filter,
@@ -27,7 +32,7 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault>;
 
     /// Points by their ids, in any order; those that are gone, or of another scope, are left out. With their dense
-    /// vectors where `vectors` is set.
+    /// vectors where `vectors` is set (of length 1, as they are kept); never with their words.
     async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault>;
 
     /// The chunks of these documents, sorted by document and chunk, without vectors.
@@ -49,7 +54,7 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Removes points, and says of how many it knows that they were there.
     async fn delete(&self, scope: &Scope, which: &Which) -> Result<u64, Fault>;
 
-    /// Removes, in every scope of a collection, what expired before `now` (seconds since 1970).
+    /// Removes, in every scope of a collection, what is to be gone by `now` (seconds since 1970).
     async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault>;
 
     /// Whether it answers at all. Cheap.
@@ -61,6 +66,29 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 pub struct Kind {
     /// The model of the dense vectors and how many numbers they have; `None` for a collection of words only.
     pub dense: Option<(String, usize)>,
+}
+
+impl Kind {
+    /// How many numbers its vectors have; 0 where there are none.
+    fn dimension(&self) -> usize {
+        self.dense.as_ref().map_or(0, |(_, dimension)| *dimension)
+    }
+
+    /// Whether what is `due` of the collection can be done with one of this kind.
+    fn same_as(&self, due: &Self, name: &Collection) -> Result<(), Fault> {
+        let told = |kind: &Self| match &kind.dense {
+            Some((model, dimension)) => format!("vectors of `{model}` with {dimension} numbers"),
+            None => "words only, without vectors".to_owned(),
+        };
+        if self == due {
+            return Ok(());
+        }
+        let (there, wanted) = (told(self), told(due));
+        Err(Fault::Mismatch(format!(
+            "the collection `{name}` is for {there}, and now it is to be for {wanted}: set EMBEDDINGS_MODEL back to what it \
+             was, or ingest into a new collection"
+        )))
+    }
 }
 
 /// What is looked for; at least one leg.

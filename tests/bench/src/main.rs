@@ -8,6 +8,8 @@
 //!   core A   load  ---> core B: nginx -----------> upstream      the yardstick
 //!   core A   load  ---> core B: ambassador ------> upstream      what we measure
 //! ```
+//!
+//! `bench loader` is another benchmark, of the config-loader: see `loader`.
 #![allow(
     clippy::disallowed_methods,
     reason = "a benchmark reads clocks, the environment and exit codes as they are; none of it ships"
@@ -19,6 +21,7 @@ mod clock;
 mod cores;
 mod figures;
 mod load;
+mod loader;
 mod machine;
 mod measure;
 mod nginx;
@@ -42,6 +45,9 @@ fn main() -> ExitCode {
         Some((part, rest)) if part == "pinned" => child::become_pinned(rest),
         Some((part, rest)) if part == "upstream" => upstream::play(rest),
         Some((part, rest)) if part == "load" => load::play(rest),
+        Some((part, rest)) if part == "loader" => loader::conduct(rest),
+        Some((part, rest)) if part == "files" => loader::play_files(rest),
+        Some((part, rest)) if part == "timed" => loader::play_timed(rest),
         Some((part, _)) if part == "--help" || part == "-h" => say(options::USAGE),
         _ => options::Options::read(&words).and_then(|options| run::conduct(&options)),
     };

@@ -16,6 +16,8 @@ A vendor whose key is in the environment is the real one, and bills; else it is 
 
   OPENAI_API_KEY, OPENAI_BASE_URL          the real OpenAI
   ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL    the real Anthropic
+  PROMPT_URL, TOOLS_URL, GUARDRAILS_URL    what the agent's set is loaded from (a simulated store)
+  CONFIG_LOADER_DEADLINE                   how long that may take (10s)
   AMBASSADOR_LISTEN                        where the agent asks (127.0.0.1:7070, or another port where that is taken)
   AMBASSADOR_ADMIN_LISTEN                  metrics and probes (127.0.0.1:7071, likewise)
   OUTRIGGER_BIN_DIR                        where the binaries are (beside this one)

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::plan::Plan;
 use super::screen::Screen;
+use super::set::Set;
 use crate::http;
 use crate::metrics::Scrape;
 
@@ -27,10 +28,13 @@ impl Account {
         }
         let tokens = |direction| sum("llm_tokens_total", &[("direction", direction)]);
         screen.row("tokens", &format!("{} input, {} output", tokens("input"), tokens("output")))?;
-        screen.row("cost", &format!("${:.6}", sum("llm_cost_dollars_total", &[])))
+        screen.row("cost", &format!("${:.6}", sum("llm_cost_dollars_total", &[])))?;
+        screen.row("set", self.digest())
     }
 
-    pub(super) fn check(&self, plan: &Plan) -> Result<()> {
+    pub(super) fn check(&self, plan: &Plan, set: &Set) -> Result<()> {
+        let told = self.digest();
+        ensure!(told == set.digest, "config_set_info tells of the set {told:?}, not {:?}", set.digest);
         let success = self.scrape.sum("llm_requests_total", &[("status", "success")]);
         ensure!(success == 2.0, "two requests were answered, but llm_requests_total says {success}");
         ensure!(self.scrape.sum("llm_tokens_total", &[]) > 0.0, "llm_tokens_total counts no token");
@@ -39,6 +43,12 @@ impl Account {
             "the metrics tell of no failover, although there was one"
         );
         Ok(())
+    }
+
+    /// By which set this pod can be told from another.
+    fn digest(&self) -> &str {
+        let info = self.scrape.samples().find(|sample| sample.name == "config_set_info");
+        info.and_then(|sample| sample.labels.get("digest")).map_or("", String::as_str)
     }
 
     /// The series that count failovers, as `label=value` and a count.

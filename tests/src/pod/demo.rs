@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::attempts;
 use super::interrupted;
-use super::launch::Pod;
+use super::launch::{Pod, started};
 use super::plan::{Environment, Plan};
 use super::screen::{Screen, millis};
+use super::set::Set;
 use crate::agent::Agent;
 use crate::http;
 
@@ -23,11 +24,12 @@ const SECOND_QUESTION: &str = "And now, word by word: who keeps it upright?";
 
 pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> {
     let plan = Plan::of(environment)?;
-    screen.title("1. The pod: an ambassador between an agent and its model providers")?;
+    screen
+        .title("1. The pod: what an agent needs is loaded, then an ambassador starts between it and its providers")?;
     for note in &plan.notes {
         screen.text(&format!("  {note}"))?;
     }
-    let pod = Pod::start(&plan.specs, |_| Arc::new(|_| ()), screen).await?;
+    let pod = started(&plan, |_| Arc::new(|_| ()), screen).await?;
     let told = tokio::select! {
         told = tell(&plan, &pod, screen) => told.map_err(|problem| {
             anyhow!("{problem:#}\n\nThe ambassador's last words:\n{}", pod.last_words("ambassador"))
@@ -37,7 +39,7 @@ pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> 
     let stopped = pod.stop().await;
     told?;
     stopped?;
-    screen.title("5. Try next: `make up` leaves this pod running; in another terminal, then,")?;
+    screen.title("6. Try next: `make up` leaves this pod running; in another terminal, then,")?;
     screen.try_next(plan.expected, MODEL)?;
     if plan.expected != plan.listen {
         screen.text(&format!(
@@ -49,19 +51,23 @@ pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> 
 }
 
 async fn tell(plan: &Plan, pod: &Pod, screen: &mut Screen) -> Result<()> {
+    let set = Set::read(&plan.config)?;
+    screen.title(&format!("2. The set in {}, as the agent finds it", plan.config.display()))?;
+    set.print(screen)?;
     let agent = Agent::at(plan.listen);
-    whole(plan, pod, &agent, screen).await?;
-    streamed(plan, pod, &agent, screen).await?;
+    whole(plan, pod, &set, &agent, screen).await?;
+    streamed(plan, pod, &set, &agent, screen).await?;
     let account = Account::of(plan).await?;
-    screen.title(&format!("4. The ambassador's account, http://{}/metrics", plan.admin))?;
+    screen.title(&format!("5. The ambassador's account, http://{}/metrics", plan.admin))?;
     account.print(screen)?;
-    account.check(plan)
+    account.check(plan, &set)
 }
 
-async fn whole(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) -> Result<()> {
-    screen.title(&format!("2. A whole answer. The agent asks {MODEL}: {QUESTION:?}"))?;
+async fn whole(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Screen) -> Result<()> {
+    screen.title(&format!("3. A whole answer. The agent asks {MODEL}: {QUESTION:?}"))?;
+    screen.row("system prompt", &format!("from the set: {}", set.excerpt()))?;
     let since = Instant::now();
-    let answer = agent.chat(&question(QUESTION)).await?;
+    let answer = agent.chat(&set.around(question(QUESTION))).await?;
     let took = since.elapsed();
     if answer.status != 200 {
         return Err(unanswered(pod, answer.status, answer.header("x-request-id")).await);
@@ -72,6 +78,13 @@ async fn whole(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) -> Re
     screen.row("answer", &text)?;
     let attempts = answered(pod, screen, &answer.headers).await?;
     screen.row("time", &millis(took))?;
+    let arrived = set.arrived(plan).await?;
+    for place in &arrived {
+        screen.row("the prompt arrived", place)?;
+    }
+    if arrived.is_empty() {
+        screen.row("the prompt was sent", "real providers do not tell what they received")?;
+    }
 
     let provider = answer.header("x-ambassador-provider");
     if plan.primary.fails {
@@ -89,10 +102,10 @@ async fn whole(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) -> Re
     Ok(())
 }
 
-async fn streamed(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) -> Result<()> {
-    screen.title(&format!("3. A streamed answer. {SECOND_QUESTION:?}"))?;
+async fn streamed(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Screen) -> Result<()> {
+    screen.title(&format!("4. A streamed answer. {SECOND_QUESTION:?}"))?;
     let since = Instant::now();
-    let stream = agent.chat_streamed(question(SECOND_QUESTION)).await?;
+    let stream = agent.chat_streamed(set.around(question(SECOND_QUESTION))).await?;
     if stream.status != 200 {
         return Err(unanswered(pod, stream.status, stream.header("x-request-id")).await);
     }
@@ -112,6 +125,7 @@ async fn streamed(plan: &Plan, pod: &Pod, agent: &Agent, screen: &mut Screen) ->
     ensure!(told.error.is_none(), "the stream ended in an error: {}", told.error.unwrap_or_default());
     ensure!(!told.text.is_empty() && told.is_done, "the stream had no text, or no end");
     ensure!(!told.finish_reasons.is_empty(), "the stream has no finish reason");
+    set.arrived(plan).await?;
     let provider = http::header(&headers, "x-ambassador-provider");
     ensure!(!plan.primary.fails || provider == plan.fallback.name, "{provider:?} answered, not {}", plan.fallback.name);
     Ok(())

@@ -1,17 +1,22 @@
 //! Plan -> running processes, and their end.
 
+use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
+use super::interrupted;
+use super::plan::Plan;
 use super::screen::Screen;
 use super::spec::{Probe, Role, Spec};
 use crate::http;
 use crate::process::{Hear, Process};
 
-/// How long a process may take to become ready, or to run to completion.
+/// How long a process may take to become ready.
 const START: Duration = Duration::from_secs(30);
+/// How long a process may take to run to completion. It has a deadline of its own, and says more when that has come.
+const COMPLETION: Duration = Duration::from_secs(120);
 /// How long a process may take to end once it was asked to: what a kubelet gives by default.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -37,13 +42,17 @@ pub(super) struct Ended {
     pub line: String,
 }
 
+/// The pod of a plan, unless somebody wants this program to end before that; then nothing of it is left.
+pub(super) async fn started(plan: &Plan, hear: impl Fn(&'static str) -> Hear, screen: &mut Screen) -> Result<Pod> {
+    tokio::select! {
+        pod = Pod::start(&plan.specs, hear, screen) => pod,
+        end = interrupted() => { end?; bail!("interrupted before the pod was up") }
+    }
+}
+
 impl Pod {
     /// Starts all of them, each when those before it are ready. `hear` gets every line they write.
-    pub(super) async fn start(
-        specs: &[Spec],
-        hear: impl Fn(&'static str) -> Hear,
-        screen: &mut Screen,
-    ) -> Result<Self> {
+    async fn start(specs: &[Spec], hear: impl Fn(&'static str) -> Hear, screen: &mut Screen) -> Result<Self> {
         let mut pod = Self { running: Vec::new() };
         for spec in specs {
             let since = Instant::now();
@@ -52,7 +61,7 @@ impl Pod {
             command.process_group(0);
             let mut process = Process::start_heard(&mut command, hear(spec.name))?;
             match spec.role {
-                Role::Init => completed(spec.name, &mut process).await?,
+                Role::Init => completed(spec, &mut process).await?,
                 Role::World | Role::Sidecar => {
                     if let Some(probe) = spec.ready {
                         ready(spec.name, &mut process, probe).await?;
@@ -110,12 +119,25 @@ impl Pod {
     }
 }
 
-async fn completed(name: &str, process: &mut Process) -> Result<()> {
-    match process.wait(START).await {
+async fn completed(spec: &Spec, process: &mut Process) -> Result<()> {
+    let name = spec.name;
+    match process.wait(COMPLETION).await {
         Some(status) if status.success() => Ok(()),
-        Some(status) => bail!("{name} failed ({status}):\n{}", tail(process)),
-        None => bail!("{name} did not complete within {} s:\n{}", START.as_secs(), tail(process)),
+        Some(status) => match last_words(spec) {
+            Some(words) => {
+                bail!("{name} failed, so the pod does not start. `kubectl describe pod` would show:\n\n{words}")
+            }
+            None => bail!("{name} failed ({status}), so the pod does not start:\n{}", tail(process)),
+        },
+        None => bail!("{name} did not complete within {} s:\n{}", COMPLETION.as_secs(), tail(process)),
     }
+}
+
+/// What a process left for `kubectl describe pod`, if anything.
+fn last_words(spec: &Spec) -> Option<String> {
+    let left = fs::read_to_string(spec.termination.as_ref()?).ok()?;
+    let lines: Vec<String> = left.lines().map(|line| format!("    {line}")).collect();
+    Some(lines.join("\n")).filter(|words| !words.is_empty())
 }
 
 async fn ready(name: &str, process: &mut Process, probe: Probe) -> Result<()> {

@@ -2,6 +2,8 @@
 //!
 //! - `spec`: what one process is: program, environment, probe, role
 //! - `plan`: environment -> the processes of this pod. A binary that joins the pod is a spec more here
+//! - `loader`: the init container of it, and the store that it loads from
+//! - `set`: what it brought, as an agent reads it, and whether that reached the providers
 //! - `launch`: plan -> running processes, and their end
 //! - `demo`, `attempts`, `account`: an agent asks, and what came of it
 //! - `up`: the pod in the foreground
@@ -11,8 +13,10 @@ mod account;
 mod attempts;
 mod demo;
 mod launch;
+mod loader;
 mod plan;
 mod screen;
+mod set;
 mod spec;
 mod up;
 

@@ -5,9 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
+use super::loader;
 use super::spec::{Probe, Role, Spec};
 use crate::process::binary;
 
@@ -39,6 +42,9 @@ pub(super) struct Plan {
     pub admin: SocketAddr,
     pub primary: Provider,
     pub fallback: Provider,
+    /// Where the agent's set is: what an emptyDir at /config is in a cluster. Gone with the plan.
+    pub config: PathBuf,
+    _folder: TempDir,
     /// What is not as a reader of the README would expect.
     pub notes: Vec<String>,
 }
@@ -68,12 +74,21 @@ impl Plan {
             notes.push("Both providers are real, so nothing is made to fail.".into());
         }
 
-        let mut specs = Vec::new();
+        for name in loader::chosen(environment) {
+            notes.push(format!("{name} is in the environment: the config-loader loads from there."));
+        }
+
+        let folder = TempDir::with_prefix("outrigger-").context("no temporary folder")?;
+        let config = folder.path().join("config");
+        let (store, loader) = loader::specs(environment, &config, &folder.path().join("termination-log"))?;
+        let mut specs = Vec::from_iter(store);
         for provider in [&primary, &fallback] {
             specs.extend(simulation(provider)?);
         }
-        specs.push(ambassador(&primary, &fallback, listen, admin)?);
-        Ok(Self { specs, listen, expected, admin, primary, fallback, notes })
+        let mut ambassador = ambassador(&primary, &fallback, listen, admin)?;
+        ambassador.env.push(("CONFIG_DIR", config.display().to_string()));
+        specs.extend([loader, ambassador]);
+        Ok(Self { specs, listen, expected, admin, primary, fallback, config, _folder: folder, notes })
     }
 }
 
@@ -107,6 +122,7 @@ fn simulation(provider: &Provider) -> Result<Option<Spec>> {
         env: Vec::new(),
         without: Vec::new(),
         ready: Some(Probe { address, path: "/_requests" }),
+        termination: None,
         remark,
     }))
 }
@@ -135,6 +151,7 @@ fn ambassador(primary: &Provider, fallback: &Provider, listen: SocketAddr, admin
         // A file would contradict the variables of the pod pattern.
         without: vec!["AMBASSADOR_CONFIG"],
         ready: Some(Probe { address: admin, path: "/health/ready" }),
+        termination: None,
         remark: format!("admin port {admin}"),
     })
 }
@@ -158,6 +175,6 @@ fn address(environment: &Environment, name: &str, usual: SocketAddr) -> Result<(
     }
 }
 
-fn free_port() -> Result<SocketAddr> {
+pub(super) fn free_port() -> Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).context("no free port")
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Stdout, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::spec::Spec;
+use super::spec::{Role, Spec};
 
 /// How wide the left column is.
 const LEFT: usize = 21;
@@ -43,7 +43,8 @@ impl Screen {
             .iter()
             .find(|(name, _)| *name == "AMBASSADOR_LISTEN")
             .map_or(address, |(_, address)| address.clone());
-        self.row(spec.name, &format!("{listen:<16} ready after {}; {}", millis(after), spec.remark))
+        let what = if spec.role == Role::Init { "done" } else { "ready" };
+        self.row(spec.name, &format!("{listen:<16} {what} after {}; {}", millis(after), spec.remark))
     }
 
     /// What to type next: a line for the shell, three for Python.

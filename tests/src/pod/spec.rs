@@ -10,7 +10,6 @@ pub(super) enum Role {
     /// No part of the pod: what stands in for the world around it. First, since the pod may look for it.
     World,
     /// Runs to completion, exit 0, before anything else of the pod starts.
-    #[expect(dead_code, reason = "the config-loader is to be the first")]
     Init,
     /// Starts when the one before is ready, and stays.
     Sidecar,
@@ -34,6 +33,8 @@ pub(super) struct Spec {
     /// Taken out of it: what would contradict the above.
     pub without: Vec<&'static str>,
     pub ready: Option<Probe>,
+    /// Where it leaves its last words, as for `kubectl describe pod`.
+    pub termination: Option<PathBuf>,
     /// What the newcomer should know about it.
     pub remark: String,
 }

@@ -8,9 +8,10 @@ use anyhow::{Result, bail};
 
 use super::demo::MODEL;
 use super::interrupted;
-use super::launch::Pod;
+use super::launch::{Pod, started};
 use super::plan::{Environment, Plan};
 use super::screen::Screen;
+use super::set::Set;
 use super::spec::Role;
 use crate::provider::RECIPES;
 
@@ -30,7 +31,10 @@ pub async fn up(environment: &Environment, screen: &mut Screen) -> Result<()> {
             let _ = writeln!(std::io::stdout(), "  {name:<21} {line}");
         })
     };
-    let mut pod = Pod::start(&plan.specs, hear, screen).await?;
+    let mut pod = started(&plan, hear, screen).await?;
+    let set = Set::read(&plan.config)?;
+    screen.title(&format!("The agent's set, in {}", plan.config.display()))?;
+    set.print(screen)?;
     screen.title("Try next, in another terminal")?;
     screen.try_next(plan.listen, MODEL)?;
     failures(&plan, screen)?;

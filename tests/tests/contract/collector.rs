@@ -1,4 +1,4 @@
-//! A collector of traces: OTLP over HTTP, as much as it takes to hear every span.
+//! A collector: OTLP over HTTP, as much as it takes to hear every span and every gauge.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,8 +12,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::{self as otlp, span::SpanKind, status::StatusCode};
 use prost::Message;
 use tokio::net::TcpListener;
@@ -22,7 +24,11 @@ use tokio::net::TcpListener;
 pub(crate) struct Collector {
     address: SocketAddr,
     heard: Arc<Mutex<Vec<Span>>>,
+    gauges: Arc<Mutex<Vec<Gauge>>>,
 }
+
+/// One value of a gauge: its name, its attributes in their order, and how much of it there is.
+pub(crate) type Gauge = (String, Vec<(String, String)>, f64);
 
 /// One span.
 #[derive(Debug, Clone)]
@@ -33,20 +39,33 @@ impl Collector {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::<Mutex<Vec<Span>>>::default();
-        let spans = Arc::clone(&heard);
+        let gauges = Arc::<Mutex<Vec<Gauge>>>::default();
+        let (spans, values) = (Arc::clone(&heard), Arc::clone(&gauges));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let spans = Arc::clone(&spans);
-                let service = service_fn(move |request| take(request, Arc::clone(&spans)));
+                let (spans, values) = (Arc::clone(&spans), Arc::clone(&values));
+                let service = service_fn(move |request| take(request, Arc::clone(&spans), Arc::clone(&values)));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { address, heard }
+        Self { address, heard, gauges }
     }
 
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What it was told of gauges, in the order of their names.
+    pub(crate) fn gauges(&self) -> Vec<Gauge> {
+        let mut gauges = self.gauges.lock().unwrap().clone();
+        gauges.sort_by(|one, other| one.0.cmp(&other.0));
+        gauges
+    }
+
+    /// All spans, in the order in which they came.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        self.heard.lock().unwrap().clone()
     }
 
     /// The requests' spans, in the order in which they began.
@@ -74,12 +93,44 @@ impl Collector {
     }
 }
 
-async fn take(request: Request<Incoming>, spans: Arc<Mutex<Vec<Span>>>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn take(
+    request: Request<Incoming>,
+    spans: Arc<Mutex<Vec<Span>>>,
+    gauges: Arc<Mutex<Vec<Gauge>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let is_metrics = request.uri().path() == "/v1/metrics";
     let body = request.into_body().collect().await.unwrap().to_bytes();
+    if is_metrics {
+        gauges.lock().unwrap().extend(values(&ExportMetricsServiceRequest::decode(body).unwrap()));
+        return Ok(Response::default());
+    }
     let export = ExportTraceServiceRequest::decode(body).unwrap();
     let scopes = export.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     spans.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans).map(Span));
     Ok(Response::default())
+}
+
+fn values(export: &ExportMetricsServiceRequest) -> Vec<Gauge> {
+    let scopes = export.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+    let mut values = Vec::new();
+    for metric in scopes.flat_map(|scope| &scope.metrics) {
+        let Some(Data::Gauge(gauge)) = &metric.data else { panic!("{metric:?} is no gauge") };
+        for point in &gauge.data_points {
+            let Some(number_data_point::Value::AsDouble(value)) = point.value else { panic!("{point:?}") };
+            let text = |value: &Value| {
+                let Value::StringValue(text) = value else { panic!("{value:?} is no text") };
+                text.clone()
+            };
+            let mut attributes: Vec<(String, String)> = point
+                .attributes
+                .iter()
+                .map(|it| (it.key.clone(), text(it.value.as_ref().unwrap().value.as_ref().unwrap())))
+                .collect();
+            attributes.sort();
+            values.push((metric.name.clone(), attributes, value));
+        }
+    }
+    values
 }
 
 impl Span {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use e2e::harness::free_port;
 use e2e::process::{Process, binary};
 
-fn pod(command: &str) -> Command {
+pub(crate) fn pod(command: &str) -> Command {
     let mut pod = Command::new(binary("pod").unwrap());
     pod.arg(command).env_clear();
     pod.env("AMBASSADOR_LISTEN", free_port().to_string()).env("AMBASSADOR_ADMIN_LISTEN", free_port().to_string());
@@ -78,7 +78,7 @@ async fn the_pod_ends_with_its_ambassador() {
 }
 
 /// Waits until `process` has said `words`.
-async fn says(process: &mut Process, words: &str) {
+pub(crate) async fn says(process: &mut Process, words: &str) {
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while !process.stdout.text().contains(words) {
         assert!(
@@ -107,7 +107,9 @@ fn kill(child: i32) {
 
 #[tokio::test]
 async fn help_is_no_failure() {
-    for (name, clue) in [("pod", "pod up"), ("simulated-provider", r#""status": {"code": 503}"#)] {
+    for (name, clue) in
+        [("pod", "pod up"), ("simulated-provider", r#""status": {"code": 503}"#), ("simulated-store", "/tools.json")]
+    {
         let helped = Command::new(binary(name).unwrap()).arg("--help").output().unwrap();
         let told = String::from_utf8_lossy(&helped.stdout);
         assert!(helped.status.success() && told.contains(clue), "{told}");

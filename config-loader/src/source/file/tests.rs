@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const LIMITS: Limits = Limits { file: 16, files: 4 };
+const LIMITS: Limits = Limits { file: 16, files: 4, set: 40 };
 
 async fn fetched(path: impl AsRef<Path>) -> Result<Fetched, Failure> {
     File::new(Settings { path: path.as_ref().to_owned() }).fetch(LIMITS).await
@@ -128,6 +128,20 @@ async fn a_directory_has_so_many_entries_and_no_more() {
     let failure = refusal(dir.path()).await;
     assert_eq!(failure.code, Code::Data);
     assert!(failure.message.ends_with("has more than 4 files and directories, which is the limit"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_directory_has_so_much_in_it_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::write(dir.path().join(name), [b'x'; 16]).unwrap();
+    }
+    fs::write(dir.path().join("c"), [b'x'; 8]).unwrap();
+    assert_eq!(names(&fetched(dir.path()).await.unwrap()).len(), 3);
+    fs::write(dir.path().join("c"), [b'x'; 9]).unwrap();
+    let failure = refusal(dir.path()).await;
+    assert_eq!((failure.code, failure.retry), (Code::Data, Retry::Never));
+    assert!(failure.message.ends_with(": its files are larger than 40 in all"), "{failure}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time;
 use tokio_rustls::TlsConnector;
 
+use super::bounded::{Bounded, Flooded};
 use super::{Settings, location, refusal};
 use crate::failure::Failure;
 use crate::source::file;
@@ -21,14 +22,25 @@ use crate::source::file;
 /// written one `s` too many in the URL is to hear that, and not of a deadline.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How much may come beside the answer: the greeting, lengths, an error, in bytes.
+const AROUND: u64 = 64 << 10;
+
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// What carries commands to the server and answers back, as long as it is polled.
-pub(super) struct Line(Pin<Box<dyn Future<Output = ()> + Send>>);
+pub(super) struct Line {
+    driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+    flooded: Flooded,
+}
 
 impl Line {
+    /// Whether the server sends more than it may, as long as anybody wants to know.
+    pub(super) fn flooded(&self) -> Flooded {
+        self.flooded.clone()
+    }
+
     /// Does the work over this line.
     pub(super) async fn carry<T>(self, work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
         let mut work = pin!(work);
@@ -36,24 +48,28 @@ impl Line {
             biased;
             done = &mut work => done,
             // The server has closed it, perhaps after its last answer: either way, the work hears of it.
-            () = self.0 => work.await,
+            () = self.driver => work.await,
         }
     }
 }
 
-/// Connects, and says who we are.
-pub(super) async fn open(settings: &Settings, key: &str) -> Result<(MultiplexedConnection, Line), Failure> {
+/// Connects, and says who we are. The answer may be of `most` bytes.
+pub(super) async fn open(settings: &Settings, key: &str, most: u64) -> Result<(MultiplexedConnection, Line), Failure> {
     let place = location(settings, key);
-    let mut info = RedisConnectionInfo { db: settings.address.database.into(), ..RedisConnectionInfo::default() };
+    // A user who may only read is not let say the name of its library, and each try would be in the ACL log.
+    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name().set_db(settings.address.database.into());
     if let Some(path) = &settings.password_file {
-        info.password = Some(file::secret(path).await?.expose().to_owned());
-        info.username.clone_from(&settings.username);
+        info = info.set_password(file::secret(path).await?.expose());
+        if let Some(username) = &settings.username {
+            info = info.set_username(username);
+        }
     }
-    let stream = connect(settings, &place).await?;
+    let (stream, flooded) = Bounded::new(connect(settings, &place).await?, most.saturating_add(AROUND));
     // Without time-outs: how long anything may take is the caller's decision.
-    let opened = MultiplexedConnection::new_with_config(&info, stream, AsyncConnectionConfig::new()).await;
+    let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let opened = MultiplexedConnection::new_with_config(&info, stream, patient).await;
     let (connection, driver) = opened.map_err(|error| refusal::told(&place, settings, &error))?;
-    Ok((connection, Line(Box::pin(driver))))
+    Ok((connection, Line { driver: Box::pin(driver), flooded }))
 }
 
 async fn connect(settings: &Settings, place: &str) -> Result<Box<dyn Stream>, Failure> {

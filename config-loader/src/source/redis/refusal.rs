@@ -24,7 +24,8 @@ pub(super) fn handshake(place: &str, error: &io::Error) -> Failure {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidCertificate(why)) => {
-            Failure::denied(format!("{place}: its certificate is not to be trusted ({why})"))
+            Failure::unavailable(format!("{place}: its certificate is not to be trusted ({why})"))
+                .with_retry(Retry::Never)
                 .with_hint("name its authority with SSL_CERT_FILE, or the host as its certificate does")
         }
         Some(rustls::Error::InvalidMessage(_)) => {
@@ -58,18 +59,20 @@ pub(super) fn told(place: &str, settings: &Settings, error: &RedisError) -> Fail
         }
         (_, "WRONGTYPE") => Failure::data(format!("{place}: its value is no string, but a list, a hash or the like"))
             .with_hint("store the file with SET"),
-        (_, "LOADING") => Failure::unavailable(format!("{place}: Redis is still loading its data")),
+        (_, "LOADING") => Failure::unavailable(format!("{place}: Redis is still loading its data"))
+            .with_hint("give it time (CONFIG_LOADER_DEADLINE), or look at its log"),
         (_, "MOVED" | "ASK") => Failure::new(Code::Config, format!("{place}: is on another node of the cluster"))
             .with_hint("clusters are not followed; name the node that has the key"),
         (_, "READONLY") => Failure::new(Code::Config, format!("{place}: is on a replica, which may only be read"))
             .with_hint("name the primary"),
-        (ErrorKind::IoError, _) => cut(place, settings, error),
+        (ErrorKind::Io, _) => cut(place, settings, error),
         // An answer that ends in the middle is told as one that cannot be parsed.
-        (ErrorKind::ParseError, _) if error.to_string().contains("end of input") => cut(place, settings, error),
-        (ErrorKind::ParseError, _) => Failure::unavailable(format!("{place}: what answers is not Redis"))
+        (ErrorKind::Parse, _) if error.to_string().contains("end of input") => cut(place, settings, error),
+        (ErrorKind::Parse, _) => Failure::unavailable(format!("{place}: what answers is not Redis"))
             .with_retry(Retry::Never)
             .with_hint("correct host or port"),
-        (kind, "") => Failure::unavailable(format!("{place}: the command failed ({kind:?})")),
+        (kind, "") => Failure::unavailable(format!("{place}: the command failed ({kind:?})"))
+            .with_hint("look at the log of Redis"),
         (_, code) => Failure::unavailable(format!("{place}: Redis failed the command with {code}"))
             .with_hint("look at the log of Redis"),
     }
@@ -88,7 +91,7 @@ fn denied(place: &str, settings: &Settings) -> Failure {
 
 fn cut(place: &str, settings: &Settings, error: &RedisError) -> Failure {
     let hint = if settings.address.tls { "look at the log of Redis" } else { "if it speaks TLS, write rediss://" };
-    let io = error.kind() == ErrorKind::IoError;
+    let io = error.kind() == ErrorKind::Io;
     let why = if io { format!(" ({})", chassis::causes::causes(error)) } else { String::new() };
     Failure::unavailable(format!("{place}: the connection was cut off{why}")).with_hint(hint)
 }

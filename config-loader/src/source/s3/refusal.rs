@@ -12,6 +12,9 @@ use super::address::Address;
 use super::transport::Refusal;
 use crate::failure::{Failure, Retry};
 
+/// What to do when it is the server's fault.
+const LOGS: &str = "look at the server's own logs, or the status page of the cloud";
+
 /// What it is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
@@ -28,7 +31,7 @@ pub(super) fn refused(place: Place<'_>, error: &object_store::Error) -> Failure 
 /// The object came, and not all of it.
 pub(super) fn cut(place: Place<'_>, error: &object_store::Error) -> Failure {
     let why = last(error);
-    Failure::unavailable(format!("{}: was cut off ({why})", place.address))
+    Failure::unavailable(format!("{}: was cut off ({why})", place.address)).with_hint(LOGS)
 }
 
 /// It is larger than allowed.
@@ -100,7 +103,7 @@ fn told(place: Place<'_>, refusal: &Refusal) -> Failure {
         }
         status if busy(status) => {
             let failure = Failure::unavailable(format!("{address}: S3 is busy or broken ({shown})"));
-            failure.with_retry(refusal.retry_after.map_or(Retry::Soon, Retry::After))
+            failure.with_retry(refusal.retry_after.map_or(Retry::Soon, Retry::After)).with_hint(LOGS)
         }
         _ => never(format!("{address}: S3 refuses the request ({shown})")).with_hint("check the endpoint"),
     }
@@ -109,7 +112,8 @@ fn told(place: Place<'_>, refusal: &Refusal) -> Failure {
 fn unreached(place: Place<'_>, error: &object_store::Error) -> Failure {
     let address = place.address;
     if let Some(rustls::Error::InvalidCertificate(why)) = found::<rustls::Error>(error) {
-        return Failure::denied(format!("{address}: the server's certificate is not to be trusted ({why})"))
+        return Failure::unavailable(format!("{address}: the server's certificate is not to be trusted ({why})"))
+            .with_retry(Retry::Never)
             .with_hint("name its authority with SSL_CERT_FILE, or the host as its certificate does");
     }
     match found::<HttpError>(error).map(HttpError::kind) {

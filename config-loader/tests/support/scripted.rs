@@ -1,16 +1,14 @@
 //! A server of one connection that says what it was told to say, whatever it hears.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-#[cfg(feature = "s3")]
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-#[cfg(feature = "s3")]
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-#[cfg(feature = "s3")]
-use crate::server::Certificate;
+use super::process::Certificate;
 
 /// What comes after the last answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,8 +41,39 @@ pub(crate) fn scripted(answers: &[&str], then: Then) -> (SocketAddr, JoinHandle<
     (address, heard)
 }
 
-/// The same with one answer, over TLS.
-#[cfg(feature = "s3")]
+/// Answers each connection in the same way, read by read, and goes on with the last piece, again and again with `pause`
+/// between, until the other side has enough.
+pub(crate) fn endless(answers: &[&str], piece: &'static [u8], pause: Duration) -> SocketAddr {
+    each_connection(answers, move |stream| {
+        while stream.write_all(piece).is_ok() {
+            thread::sleep(pause);
+        }
+    })
+}
+
+/// Answers each connection in the same way, read by read, and closes it.
+pub(crate) fn short(answers: &[&str]) -> SocketAddr {
+    each_connection(answers, |_| ())
+}
+
+/// The thread that accepts ends with the process.
+fn each_connection(answers: &[&str], after: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
+    let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let heard = |stream: &mut TcpStream| stream.read(&mut [0; 16 << 10]).is_ok_and(|read| read > 0);
+            if answers.iter().all(|answer| heard(&mut stream) && stream.write_all(answer.as_bytes()).is_ok()) {
+                after(&mut stream);
+            }
+        }
+    });
+    address
+}
+
+/// Says one answer to one connection, over TLS.
 pub(crate) fn scripted_over_tls(certificate: &Certificate, answer: String) -> (SocketAddr, JoinHandle<String>) {
     let (chain, key) = certificate.for_servers();
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![chain], key).unwrap();

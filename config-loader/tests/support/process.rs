@@ -12,7 +12,7 @@ use chassis::config::Environment;
 use chassis::tls::Roots;
 use config_loader::source::{Limits, Source};
 use rcgen::{CertificateParams, KeyPair};
-#[cfg(feature = "s3")]
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -37,6 +37,11 @@ impl Server {
         }
         panic!("{command:?} does not listen on {address}");
     }
+
+    /// It does nothing more, and its connections stand.
+    pub(crate) fn pause(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::STOP).unwrap();
+    }
 }
 
 impl Drop for Server {
@@ -56,9 +61,9 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// Sends all of it, and reads until the other side closes.
-pub(crate) fn say(address: SocketAddr, text: &str) -> String {
+pub(crate) fn say(address: SocketAddr, text: &(impl AsRef<[u8]> + ?Sized)) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(text.as_bytes()).unwrap();
+    stream.write_all(text.as_ref()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
@@ -88,7 +93,6 @@ impl Certificate {
         self.dir.path().join("key.pem").to_str().unwrap().to_owned()
     }
 
-    #[cfg(feature = "s3")]
     pub(crate) fn for_servers(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
         let chain = CertificateDer::from_pem_file(self.certificate()).unwrap();
         (chain, PrivateKeyDer::from_pem_file(self.key()).unwrap())

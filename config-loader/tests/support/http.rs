@@ -15,6 +15,7 @@ use flate2::{Compression, write::GzEncoder};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
+    task::AbortHandle,
 };
 
 /// What was asked.
@@ -100,6 +101,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Request>>>,
     sent: Arc<AtomicU64>,
+    /// Accepts connections.
+    accepting: Arc<Mutex<Option<AbortHandle>>>,
 }
 
 impl Server {
@@ -107,7 +110,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self::at(listener.local_addr().unwrap());
         let (shared, handler) = (server.clone(), Arc::new(handler) as Handler);
-        task::spawn(async move {
+        let accepting = task::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // A reset instead of a farewell, where the stream is dropped with something unread or by `Then::Reset`.
                 let (shared, handler) = (shared.clone(), Arc::clone(&handler));
@@ -119,6 +122,7 @@ impl Server {
                 });
             }
         });
+        server.accepts_by(accepting.abort_handle());
         server
     }
 
@@ -129,7 +133,17 @@ impl Server {
 
     /// The records of a server that is yet to be started there.
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { address, asked: Arc::default(), sent: Arc::default() }
+        Self { address, asked: Arc::default(), sent: Arc::default(), accepting: Arc::default() }
+    }
+
+    /// It is this that accepts connections for it.
+    pub(crate) fn accepts_by(&self, accepting: AbortHandle) {
+        *self.accepting.lock().unwrap() = Some(accepting);
+    }
+
+    /// Accepts no connection any more.
+    pub(crate) fn stop(&self) {
+        self.accepting.lock().unwrap().iter().for_each(AbortHandle::abort);
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

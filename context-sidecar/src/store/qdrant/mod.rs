@@ -1,0 +1,277 @@
+//! Qdrant over its REST API: one named vector for meaning (`dense`), one for words (`bm25`, to which Qdrant adds how rare
+//! a word is), the tenant in every payload and in every condition.
+//!
+//! From 1.19 on Qdrant counts a word among the tenant's points, as the embedded store does. Before that it counts it in
+//! the whole collection: then a collection for each tenant ranks as well as the embedded store, and a shared one almost.
+
+mod client;
+mod conditions;
+mod fault;
+mod key;
+mod settings;
+mod shape;
+mod wire;
+
+pub use settings::{Consistency, Indexed, Settings};
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chassis::tls::Roots;
+use context_core::{
+    filter::Filter,
+    point::{Point, PointId},
+    scope::{Collection, Scope},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Fault, Found, Kind, Legs, Store, Which, valid};
+use client::{About, Does, Server};
+use wire::{Count, Facet, Leg, Page, Upsert};
+
+/// Points that are written or read at once; from 128 on Qdrant gets slow.
+const BATCH: usize = 100;
+
+/// Bytes that are written at once. Qdrant takes 32 MiB, and is silent beyond for as long as it takes to read them.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Ids in one condition.
+const IDS: usize = 1_000;
+
+/// How many more hits are asked for than are wanted: among those with the last one's score Qdrant takes any, and here it
+/// is the first by id.
+const TIES: usize = 8;
+
+/// No collection has more documents than are counted at once.
+const DOCUMENTS: usize = 1_000_000;
+
+/// A Qdrant.
+#[derive(Debug)]
+pub struct Qdrant {
+    server: Server,
+    settings: Settings,
+    /// What is known of collections, asked again when something does not fit.
+    kinds: Mutex<HashMap<Collection, Kind>>,
+}
+
+impl Qdrant {
+    /// A Qdrant that nothing is asked of so far.
+    ///
+    /// # Errors
+    /// The URL is none of a Qdrant.
+    pub fn new(settings: Settings, roots: &Roots) -> Result<Self, Fault> {
+        Ok(Self { server: Server::new(&settings, roots)?, settings, kinds: Mutex::default() })
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &Collection,
+        rest: &[&str],
+        does: Does,
+        body: &Value,
+    ) -> Result<T, Fault> {
+        let path: Vec<&str> = ["collections", name.as_str(), "points"].iter().chain(rest).copied().collect();
+        self.server.ask(Method::POST, &path, does, Some(body), About::Collection(name)).await
+    }
+
+    /// Checks something against what a collection is for, as it was known, and where that does not fit, as it is.
+    async fn checked(&self, name: &Collection, check: impl Fn(&Kind) -> Result<(), Fault> + Send) -> Result<(), Fault> {
+        let known = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        match known.map(|kind| check(&kind)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(fault)) if !matches!(fault, Fault::Mismatch(_)) => return Err(fault),
+            Some(Err(_)) | None => {}
+        }
+        match self.collection(name).await? {
+            Some(kind) => check(&kind),
+            None => Err(Fault::NoCollection(name.clone())),
+        }
+    }
+
+    /// Every point that fits, page by page.
+    async fn scroll(&self, scope: &Scope, filter: &Value, vectors: bool) -> Result<Vec<Point>, Fault> {
+        let with_vector = if vectors { json!(["dense"]) } else { json!(false) };
+        let mut points = Vec::new();
+        let mut offset: Option<PointId> = None;
+        loop {
+            let body = json!({ "filter": filter, "limit": BATCH, "offset": offset, "with_payload": true, "with_vector": with_vector });
+            let page: Page = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+            points.extend(page.points.into_iter().filter_map(|record| record.point(scope)));
+            match page.next_page_offset {
+                Some(next) => offset = Some(next),
+                None => return Ok(points),
+            }
+        }
+    }
+
+    async fn remove(&self, scope: &Scope, filter: &Value) -> Result<u64, Fault> {
+        let name = &scope.collection;
+        let count: Count = self.post(name, &["count"], Does::Read, &json!({ "filter": filter, "exact": true })).await?;
+        self.post::<Value>(name, &["delete"], Does::Write, &json!({ "filter": filter })).await?;
+        Ok(count.count)
+    }
+}
+
+#[async_trait]
+impl Store for Qdrant {
+    fn describe(&self) -> String {
+        self.server.at.clone()
+    }
+
+    async fn collection(&self, name: &Collection) -> Result<Option<Kind>, Fault> {
+        let found = shape::look(&self.server, name).await;
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        match &found {
+            Ok(Some(kind)) => kinds.insert(name.clone(), kind.clone()),
+            Ok(None) | Err(_) => kinds.remove(name),
+        };
+        found
+    }
+
+    async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault> {
+        shape::create(&self.server, &self.settings, name, kind).await?;
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), kind.clone());
+        Ok(())
+    }
+
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
+        self.checked(&scope.collection, |kind| valid::legs(legs, kind)).await?;
+        let fitting = conditions::fitting(&scope.tenant, filter);
+        let leg = |query: Value, using: &str, limit: usize| json!({ "query": query, "using": using, "limit": limit + TIES, "filter": fitting, "with_payload": false });
+        // A leg that can find nothing is not asked for: Qdrant takes neither a limit of 0 nor a query without words.
+        let dense = legs.dense.as_ref().filter(|(_, limit)| *limit > 0);
+        let lexical = legs.lexical.as_ref().filter(|(words, limit)| *limit > 0 && !words.indices.is_empty());
+        let mut searches: Vec<Value> =
+            dense.map(|(vector, limit)| leg(json!(vector), "dense", *limit)).into_iter().collect();
+        if let Some((words, limit)) = lexical {
+            let mut search = leg(json!(words), "bm25", *limit);
+            if self.server.counts_by_filter().await
+                && let Some(search) = search.as_object_mut()
+            {
+                search.insert("params".to_owned(), json!({ "idf": { "corpus": conditions::of(&scope.tenant) } }));
+            }
+            searches.push(search);
+        }
+        let mut answers = if searches.is_empty() {
+            Vec::new()
+        } else {
+            let asked = searches.len();
+            let body = json!({ "searches": searches });
+            let answers: Vec<Leg> = self.post(&scope.collection, &["query", "batch"], Does::Read, &body).await?;
+            if answers.len() != asked {
+                let (at, found) = (&self.server.at, answers.len());
+                return Err(Fault::Unavailable(format!("{at} answers {found} of {asked} searches")));
+            }
+            answers
+        }
+        .into_iter();
+        let mut hits = |leg: Option<usize>| leg.and_then(|limit| Some(answers.next()?.hits(limit))).unwrap_or_default();
+        let (dense, lexical) = (hits(dense.map(|leg| leg.1)), hits(lexical.map(|leg| leg.1)));
+        Ok(Found { dense: legs.dense.as_ref().map(|_| dense), lexical: legs.lexical.as_ref().map(|_| lexical) })
+    }
+
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault> {
+        let mut points = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS) {
+            points.extend(self.scroll(scope, &conditions::points(&scope.tenant, ids), vectors).await?);
+        }
+        if ids.is_empty() {
+            self.checked(&scope.collection, |_| Ok(())).await?;
+        }
+        Ok(points)
+    }
+
+    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault> {
+        let mut points = Vec::new();
+        for documents in documents.chunks(IDS) {
+            points.extend(self.scroll(scope, &conditions::documents(&scope.tenant, documents), false).await?);
+        }
+        points.sort_unstable_by(|one, other| {
+            let key = |point: &Point| (point.chunk.chunk, point.id);
+            one.chunk.document_id.cmp(&other.chunk.document_id).then_with(|| key(one).cmp(&key(other)))
+        });
+        points.dedup_by_key(|point| point.id);
+        Ok(points)
+    }
+
+    async fn documents(
+        &self,
+        scope: &Scope,
+        filter: Option<&Filter>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, u32)>, Fault> {
+        // Qdrant has no order by text: it counts all, and the page is cut here.
+        let body = json!({
+            "key": "document_id", "filter": conditions::fitting(&scope.tenant, filter), "limit": DOCUMENTS, "exact": true,
+        });
+        let name = &scope.collection;
+        let path = ["collections", name.as_str(), "facet"];
+        let facet: Facet =
+            self.server.ask(Method::POST, &path, Does::Read, Some(&body), About::Collection(name)).await?;
+        let hits = facet.hits.into_iter().filter(|hit| after.is_none_or(|after| hit.value.as_str() > after));
+        let mut documents: Vec<(String, u32)> =
+            hits.map(|hit| (hit.value, u32::try_from(hit.count).unwrap_or(u32::MAX))).collect();
+        documents.sort_unstable();
+        documents.truncate(limit);
+        Ok(documents)
+    }
+
+    async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
+        self.checked(&scope.collection, |kind| valid::points(points, kind)).await?;
+        let path = ["collections", scope.collection.as_str(), "points"];
+        let mut points = points.iter().peekable();
+        while points.peek().is_some() {
+            let mut body = b"{\"points\":[".to_vec();
+            let mut many = 0;
+            while let Some(point) = points.peek() {
+                let point = serde_json::to_vec(&Upsert::of(scope, point))
+                    .map_err(|_| Fault::Refused("a chunk cannot be written as JSON".to_owned()))?;
+                if many == BATCH || (many > 0 && body.len() + point.len() > BATCH_BYTES) {
+                    break;
+                }
+                if many > 0 {
+                    body.push(b',');
+                }
+                body.extend(point);
+                many += 1;
+                points.next();
+            }
+            body.extend(b"]}");
+            let (status, answer) = self.server.send(Method::PUT, &path, Does::Write, Some(body)).await?;
+            self.server.read::<Value>(status, &answer, About::Collection(&scope.collection))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, scope: &Scope, which: &Which) -> Result<u64, Fault> {
+        let tenant = &scope.tenant;
+        let filters: Vec<Value> = match which {
+            Which::Points(ids) => ids.chunks(IDS).map(|ids| conditions::points(tenant, ids)).collect(),
+            Which::Documents(documents) => {
+                documents.chunks(IDS).map(|documents| conditions::documents(tenant, documents)).collect()
+            }
+            Which::Where(filter) => vec![conditions::fitting(tenant, Some(filter))],
+            Which::All => vec![conditions::of(tenant)],
+        };
+        let mut removed = 0;
+        for filter in &filters {
+            removed += self.remove(scope, filter).await?;
+        }
+        if filters.is_empty() {
+            self.checked(&scope.collection, |_| Ok(())).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault> {
+        let body = json!({ "filter": conditions::expired(now) });
+        self.post::<Value>(collection, &["delete"], Does::Write, &body).await.map(|_| ())
+    }
+
+    async fn ping(&self) -> Result<(), Fault> {
+        self.server.hello().await
+    }
+}
