@@ -11,7 +11,7 @@ mod redis;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use chassis::{config::Environment, exit::Code, tls::Roots};
+use chassis::{config::Environment, exit::Code};
 
 pub use self::record::Record;
 use crate::{
@@ -229,7 +229,7 @@ fn in_redis(
     max_stale: Duration,
     environment: &Environment,
 ) -> Result<Place, Failure> {
-    redis::Redis::new(settings, name, largest, max_stale, Roots::of(environment)).map(Place::Redis)
+    redis::Redis::new(settings, name, largest, max_stale, chassis::tls::Roots::of(environment)).map(Place::Redis)
 }
 
 #[cfg(not(feature = "redis"))]
