@@ -1,4 +1,5 @@
 //! Embedders, rerankers and all that may go wrong with them, against servers that do as they are told; and a real model.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ambassador;
 mod embeddings;
