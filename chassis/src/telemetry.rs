@@ -109,6 +109,16 @@ pub fn check(settings: &Settings<'_>, problems: &mut Problems) {
     let _ = Variables::read(settings, problems);
 }
 
+/// Whether what is said on standard error is read by people: where they asked for it, or sit at a terminal.
+#[must_use]
+pub fn for_people(environment: &Environment) -> bool {
+    match environment.get("LOG_FORMAT") {
+        Some("text") => true,
+        Some("json") => false,
+        _ => std::io::IsTerminal::is_terminal(&std::io::stderr()),
+    }
+}
+
 /// Starts the logs, and the traces if a collector is named. Panics are logged from then on.
 ///
 /// Nothing here stops a process from starting: a setting that makes no sense is logged and its

@@ -8,8 +8,8 @@ use chassis::{config::Environment, exit::Code, units::Size};
 use crate::{
     check::{self, Checked, Rules, digest::Digest, signature, target, target::Target, template},
     failure::Failure,
-    gather::Gathered,
-    manifest::{self, Manifest},
+    fetch::Gathered,
+    manifest::{self, Manifest, Omitted},
     publish::PublishedFile,
     reach,
     report::Failed,
@@ -48,6 +48,7 @@ pub fn assemble(
             Ok(files) => made.add(entry, &location, files, unix),
             Err(failure) if entry.optional && matches!(failure.code, Code::Unavailable | Code::Deadline) => {
                 made.warnings.push(format!("{}: left out, because it is optional: {failure}", entry.name));
+                made.omitted.push(Omitted { name: entry.name.clone(), reason: failure.message });
             }
             Err(failure) => failed.push(Failed { name: entry.name.clone(), source: Some(location), failure }),
         }
@@ -63,6 +64,7 @@ struct Made {
     targets: Vec<Target>,
     checked: Vec<Checked>,
     warnings: Vec<String>,
+    omitted: Vec<Omitted>,
 }
 
 /// A file of an entry, what its source calls this version of it, and where that was in the end.
@@ -105,15 +107,19 @@ impl Made {
             failed.push(whole(Failure::new(Code::Config, collision.to_string())));
         }
         let size: u64 = self.files.iter().map(|file| file.bytes.len() as u64).sum();
-        if size > settings.max_set {
-            let message = format!("has {size} bytes, and {} are allowed", Size::bytes(settings.max_set));
+        if size > settings.limits.set {
+            let message = format!("has {size} bytes, and {} are allowed", Size::bytes(settings.limits.set));
             failed.push(whole(Failure::data(message).with_hint("make it smaller, or raise limits.set")));
         }
         if !failed.is_empty() {
             return Err(failed);
         }
         self.warnings.extend(check::across(&self.checked));
-        Ok(Set { files: self.files, manifest: Manifest::new(now, self.told), warnings: self.warnings })
+        Ok(Set {
+            files: self.files,
+            manifest: Manifest::new(now, self.told).without(self.omitted),
+            warnings: self.warnings,
+        })
     }
 }
 

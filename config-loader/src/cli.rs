@@ -21,12 +21,15 @@ pub(crate) struct Cli {
 }
 
 /// What to do instead of loading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
     /// Fetch and check everything, and write nothing.
     Verify,
     /// Check the configuration, and the files that can be read without a network.
-    Lint,
+    Lint {
+        /// The configuration. Default: what the variables say.
+        file: Option<String>,
+    },
     /// Fetch and check everything, and tell what would change. Write nothing.
     Diff,
     /// Print a JSON Schema.

@@ -1,6 +1,7 @@
 //! Fetching all of a set at the same time, each source as often as it takes, all within one deadline.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,12 +13,16 @@ use tokio::time::{sleep, timeout_at};
 use crate::{
     failure::{Failure, Retry},
     progress::{Event, Progress},
+    settings::Identity,
     source::{Fetched, Limits, Source},
 };
 
 /// The first pause between two tries, and the longest. The deadline bounds how many there are.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long before its time is up a source is tried for the last time.
+const LAST_TRY: Duration = Duration::from_secs(1);
 
 /// A source, and what is asked of it.
 #[derive(Debug)]
@@ -28,17 +33,17 @@ pub struct Asked {
     pub limits: Limits,
     /// What it gave the last time: it may answer that this is still so.
     pub known: Option<Fetched>,
+    /// When it is given up.
+    pub until: Instant,
 }
 
-/// Fetches from all of them at once, each until it succeeds, fails for good, or `until` has come. In their order.
+/// What each source gave, or why it gave nothing.
+pub type Gathered = BTreeMap<Identity, Result<Fetched, Failure>>;
+
+/// Fetches from all of them at once, each until it succeeds, fails for good, or its time has come. In their order.
 ///
 /// `seed` decides the jitter: pods that start together do not come back together.
-pub async fn fetch_all(
-    asked: Vec<Asked>,
-    until: Instant,
-    seed: u64,
-    progress: &Arc<dyn Progress>,
-) -> Vec<Result<Fetched, Failure>> {
+pub async fn fetch_all(asked: Vec<Asked>, seed: u64, progress: &Arc<dyn Progress>) -> Vec<Result<Fetched, Failure>> {
     let started: Vec<_> = asked
         .into_iter()
         .zip(0_u64..)
@@ -48,7 +53,7 @@ pub async fn fetch_all(
                 let location = asked.source.location();
                 progress.tell(&location, Event::Asked);
                 let tell = |event: Event<'_>| progress.tell(&location, event);
-                let result = fetch(&asked, until, seed.wrapping_add(index), &tell).await;
+                let result = fetch(&asked, seed.wrapping_add(index), &tell).await;
                 if let Err(failure) = &result {
                     tell(Event::Failed(failure));
                 }
@@ -66,12 +71,7 @@ pub async fn fetch_all(
 }
 
 /// Fetches from one, again and again where that may help.
-async fn fetch(
-    asked: &Asked,
-    until: Instant,
-    seed: u64,
-    tell: &(dyn Fn(Event<'_>) + Sync),
-) -> Result<Fetched, Failure> {
+async fn fetch(asked: &Asked, seed: u64, tell: &(dyn Fn(Event<'_>) + Sync)) -> Result<Fetched, Failure> {
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -79,27 +79,36 @@ async fn fetch(
         .with_jitter_seed(seed)
         .without_max_times()
         .build();
-    let since = clock::now();
+    let (since, until) = (clock::now(), asked.until);
     let mut tries = 0_u32;
     let mut last: Option<Failure> = None;
+    let mut is_last = false;
     loop {
         tries = tries.saturating_add(1);
-        let Ok(result) = timeout_at(until.into(), ask(asked)).await else { return Err(out_of_time(last)) };
+        let took = || clock::now().saturating_duration_since(since);
+        let Ok(result) = timeout_at(until.into(), ask(asked)).await else {
+            return Err(out_of_time(last, tries, took()));
+        };
         let failure = match result {
             Ok((fetched, changed)) => {
-                let took = clock::now().saturating_duration_since(since);
-                tell(Event::Fetched { fetched: &fetched, tries, took, changed });
+                tell(Event::Fetched { fetched: &fetched, tries, took: took(), changed });
                 return Ok(fetched);
             }
             Err(failure) => failure,
         };
         let Some(pause) = pause(failure.retry, pauses.next()) else { return Err(failure) };
-        if clock::now() + pause >= until {
-            return Err(match failure.retry {
-                Retry::After(told) => too_late(failure, told),
-                Retry::Soon | Retry::Never => out_of_time(Some(failure)),
-            });
-        }
+        let left = until.saturating_duration_since(clock::now());
+        let pause = if pause < left {
+            pause
+        } else if let Retry::After(told) = failure.retry {
+            return Err(too_late(failure, told));
+        } else if is_last {
+            return Err(out_of_time(Some(failure), tries, took()));
+        } else {
+            // It may have come back since: as late as there is still time for an answer.
+            is_last = true;
+            left - LAST_TRY.min(left / 2)
+        };
         tell(Event::Again { failure: &failure, tries, pause });
         last = Some(failure);
         sleep(pause).await;
@@ -108,11 +117,11 @@ async fn fetch(
 
 /// Asks once. What is known already and has not changed need not come again.
 async fn ask(asked: &Asked) -> Result<(Fetched, bool), Failure> {
-    let Asked { source, limits, known } = asked;
+    let Asked { source, limits, known, until: _ } = asked;
     let version = known.as_ref().and_then(|known| Some((known, known.version.as_deref()?)));
     match version {
-        None => Ok((source.fetch(*limits).await?, true)),
-        Some((known, version)) => match source.fetch_unless(version, *limits).await? {
+        None => Ok((source.fetch(limits.clone()).await?, true)),
+        Some((known, version)) => match source.fetch_unless(version, limits.clone()).await? {
             Some(fetched) => Ok((fetched, true)),
             None => Ok((known.clone(), false)),
         },
@@ -135,13 +144,13 @@ fn too_late(failure: Failure, told: Duration) -> Failure {
 }
 
 /// The deadline came first. What was found until then says more than that.
-fn out_of_time(last: Option<Failure>) -> Failure {
+fn out_of_time(last: Option<Failure>, tries: u32, took: Duration) -> Failure {
     match last {
         Some(last) => Failure {
-            message: format!("{}, and went on until the deadline", last.message),
+            message: format!("{}; so it was at each of {tries} tries in {took:.1?}", last.message),
             ..last.with_retry(Retry::Never)
         },
-        None => Failure::new(Code::Deadline, "no answer before the deadline")
+        None => Failure::new(Code::Deadline, "did not come to its end before the deadline")
             .with_hint("look at the source, or raise the deadline (CONFIG_LOADER_DEADLINE)"),
     }
 }
@@ -154,7 +163,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{progress::Log, source::Content};
+    use crate::{
+        progress::Log,
+        source::{Budget, Content},
+    };
 
     /// Fails in these ways, then succeeds; hangs once at its end if told to.
     #[derive(Debug, Default)]
@@ -190,10 +202,16 @@ mod tests {
     }
 
     fn run(sources: Vec<Scripted>, known: Option<Fetched>, within: Duration) -> Vec<Result<Fetched, Failure>> {
-        let limits = Limits { file: 10, files: 10, set: 10 };
-        let asked = sources.into_iter().map(|source| Asked { source: Arc::new(source), limits, known: known.clone() });
+        let limits = Limits { file: 10, files: 10, set: 10, budget: Budget::NONE };
+        let until = clock::now() + within;
+        let asked = sources.into_iter().map(|source| Asked {
+            source: Arc::new(source),
+            limits: limits.clone(),
+            known: known.clone(),
+            until,
+        });
         let progress: Arc<dyn Progress> = Arc::new(Log);
-        task::block_on(async { fetch_all(asked.collect(), clock::now() + within, 1, &progress).await }).unwrap()
+        task::block_on(async { fetch_all(asked.collect(), 1, &progress).await }).unwrap()
     }
 
     fn failing(failures: Vec<Failure>) -> Scripted {
@@ -237,7 +255,7 @@ mod tests {
             .into_iter()
             .map(|outcome| outcome.map_err(|failure| (failure.code, failure.message)).unwrap_err())
             .collect();
-        assert_eq!(told[0], (Code::Deadline, "no answer before the deadline".to_owned()));
+        assert_eq!(told[0], (Code::Deadline, "did not come to its end before the deadline".to_owned()));
         assert_eq!(told[1], (Code::Unavailable, "busy, and asks to come back in 120s, after the deadline".to_owned()));
     }
 }

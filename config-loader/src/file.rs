@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chassis::units::{Size, Span};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The config-loader's file: a set of files, and where each comes from.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -62,10 +62,9 @@ pub struct Cache {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Templates {
-    /// The variables that `env` has, or beginnings of names with `*` at the end. Default: those whose names do not sound
-    /// like a secret (no KEY, TOKEN, SECRET, PASSWORD, CREDENTIAL or AUTH among their words, no _URL at their end).
+    /// The variables that `env` has, or beginnings of names with `*` at the end. Default: none.
     #[serde(default)]
-    pub env: Option<Vec<String>>,
+    pub env: Vec<String>,
     /// The directories below which `file()` reads. Default: /etc/podinfo.
     #[serde(default)]
     pub files: Option<Vec<String>>,
@@ -161,7 +160,7 @@ pub struct Source {
 }
 
 /// A URL and how it is asked for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// `http://` or `https://`.
@@ -183,6 +182,9 @@ pub struct Http {
     /// A proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     #[serde(default)]
     pub proxy: Option<String>,
+    /// How long a server may send nothing before it is asked again. Default: half of the deadline.
+    #[serde(default)]
+    pub timeout: Option<Span>,
     /// Follows redirects from https to http. Default: refused.
     #[serde(default)]
     pub allow_http_redirect: bool,
@@ -192,7 +194,7 @@ pub struct Http {
 }
 
 /// HTTP basic authentication.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Basic {
     /// The user.
@@ -202,7 +204,7 @@ pub struct Basic {
 }
 
 /// Certificates, all in PEM files.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The CAs to trust instead of the system's.
@@ -227,7 +229,7 @@ pub struct FilePath {
 }
 
 /// An object. Credentials come from the environment, as the AWS SDKs read it (keys, web identity, instance role).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct S3 {
     /// `s3://bucket/key`.
@@ -246,7 +248,7 @@ pub struct S3 {
 }
 
 /// A key in Redis.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisKey {
     /// `redis://host:6379/0` or `rediss://`, without a password.
@@ -309,6 +311,7 @@ impl Http {
             basic: None,
             tls: None,
             proxy: None,
+            timeout: None,
             allow_http_redirect: false,
             allow_addresses: Vec::new(),
         }

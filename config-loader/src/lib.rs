@@ -22,3 +22,4 @@ pub mod run;
 pub mod settings;
 pub mod source;
 pub mod sources;
+pub mod stage;

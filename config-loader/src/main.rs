@@ -12,32 +12,40 @@ use std::{
     sync::Arc,
 };
 
-use chassis::{clock, config::Environment, exit::Code, output, shutdown::Signals, task, telemetry};
+use chassis::{clock, config::Environment, exit::Code, output, task, telemetry};
 use config_loader::{
     assemble::Set,
     cache::Cache,
     check::guardrails,
     diff,
     failure::Failure,
-    gather::{Gathered, Moment},
+    fetch::Gathered,
+    gather::Moment,
     progress::{self, Progress},
     publish::{self, Published},
     report::{self, Failed, Outcome},
     run::{Run, World},
     settings::{self, Settings, Spec},
+    stage::Stage,
 };
 
 use crate::{
     cli::{Cli, Command, SchemaOf},
     lines::Lines,
-    watch::Watch,
+    watch::{End, Watch},
 };
 
 fn main() -> ExitCode {
-    let environment = Environment::from_process();
+    let mut environment = Environment::from_process();
     let command = match Cli::read() {
         Ok(cli) => cli.command,
-        Err(code) => return code.into(),
+        Err(code) => {
+            if code == Code::Usage {
+                let log: PathBuf = environment.get("TERMINATION_LOG").unwrap_or(report::TERMINATION_LOG).into();
+                report::leave(&log, "failed (exit code 64, usage): `config-loader --help` says what there is\n");
+            }
+            return code.into();
+        }
     };
     if let Some(Command::Schema { of }) = command {
         output::line(match of {
@@ -46,10 +54,15 @@ fn main() -> ExitCode {
         });
         return Code::Ok.into();
     }
+    if let Some(Command::Lint { file: Some(file) }) = &command {
+        environment = environment.with(settings::FILE_VARIABLE, file);
+    }
     let log: PathBuf = environment.get("TERMINATION_LOG").unwrap_or(report::TERMINATION_LOG).into();
     // People see lines that change, and what is odd; RUST_LOG or LOG_FORMAT brings the log back.
     let quiet =
         io::stderr().is_terminal() && ["RUST_LOG", "LOG_FORMAT"].iter().all(|name| environment.get(name).is_none());
+    // A command is typed by somebody; what loads in a pod speaks to a collector of logs.
+    let people = command.is_some() || telemetry::for_people(&environment);
     let told = if quiet { environment.with("RUST_LOG", "warn") } else { environment.clone() };
     let about =
         telemetry::Settings { service: "config-loader", version: env!("CARGO_PKG_VERSION"), environment: &told };
@@ -57,8 +70,15 @@ fn main() -> ExitCode {
     let loaded = match settings::load(&environment) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            output::complain(&problems);
-            report::leave(&log, &format!("failed (exit code 78, configuration):\n{problems}\n"));
+            let text = format!("failed (exit code 78, configuration):\n{problems}");
+            if people {
+                output::complain(&text);
+            } else {
+                problems.iter().for_each(|problem| tracing::error!(exit_code = Code::Config as u8, "{problem}"));
+            }
+            if command.is_none() {
+                report::leave(&log, &format!("{text}\n"));
+            }
             told::refused(&mut telemetry, &about);
             return Code::Config.into();
         }
@@ -70,11 +90,13 @@ fn main() -> ExitCode {
     let seed = u64::try_from(clock::unix().as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
     let moment = Moment { until: started + loaded.settings.deadline, unix: clock::unix(), seed };
     let progress: Arc<dyn Progress> = if quiet { Arc::new(Lines::default()) } else { Arc::new(progress::Log) };
-    let world = World { environment: &environment, moment, progress };
+    let world = World { environment: &environment, moment, progress, stage: Arc::default() };
     let ended = match command {
-        None => told::run(&mut telemetry, &about, &loaded.settings.directory, || load(&loaded.settings, &world, &log)),
+        None => told::run(&mut telemetry, &about, &loaded.settings.directory, || {
+            load(&loaded.settings, &world, &log, people)
+        }),
         Some(Command::Verify) => assembled(&loaded.settings, &world).map(|set| verified(&set)),
-        Some(Command::Lint) => lint(loaded.settings, &world),
+        Some(Command::Lint { .. }) => lint(loaded.settings, &world),
         Some(Command::Diff) => changes(&loaded.settings, &world),
         Some(Command::Schema { .. }) => Ok(()),
     };
@@ -83,7 +105,11 @@ fn main() -> ExitCode {
         Err(failed) => {
             let outcome = Outcome::Failed(&failed);
             let text = outcome.text();
-            output::complain(text.trim_end());
+            if people {
+                output::complain(text.trim_end());
+            } else {
+                failed.iter().for_each(report::log);
+            }
             if command.is_none() {
                 report::leave(&log, &text);
             }
@@ -93,36 +119,33 @@ fn main() -> ExitCode {
 }
 
 /// Fetches, checks and publishes.
-fn load(settings: &Settings, world: &World<'_>, log: &Path) -> Result<(), Vec<Failed>> {
+fn load(settings: &Settings, world: &World<'_>, log: &Path, people: bool) -> Result<(), Vec<Failed>> {
     let World { environment, moment, .. } = *world;
-    let watch = Watch::until(moment.until, log);
+    let watch = watch(world, Some(log), people)?;
     let cache = Cache::of(settings, environment).map_err(|failure| of("the cache", failure))?;
     let run = Run::new(settings, world)?;
-    let (set, gathered, published) = unless_stopped(async {
-        let (set, gathered) = match (run.newest(cache.as_ref()).await, &cache) {
-            (Ok((set, gathered)), _) => (set, Some(gathered)),
-            (Err(failed), Some(cache)) => (run.last_good(cache, failed).await?, None),
-            (Err(failed), None) => return Err(failed),
-        };
-        warn(&set);
-        // Less than is left, so that there is time to say who holds the lock.
-        let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
-        let directory = settings.directory.clone();
-        // On a thread that may block: a signal ends it wherever it is, as a kill would.
-        let publishing = tokio::task::spawn_blocking(move || {
-            let published = publish::publish(&directory, &set.files, &set.manifest, wait);
-            (set, published)
-        });
-        let lost = |error: tokio::task::JoinError| of("publishing", Failure::new(Code::Software, error.to_string()));
-        let (set, published) = publishing.await.map_err(lost)?;
-        Ok((set, gathered, published.map_err(|failure| of("publishing", failure))?))
+    let (set, gathered) = finished(async {
+        match (run.newest(cache.as_ref()).await, &cache) {
+            (Ok((set, gathered)), _) => Ok((set, Some(gathered))),
+            (Err(failed), Some(cache)) => run.last_good(cache, failed).await.map(|set| (set, None)),
+            (Err(failed), None) => Err(failed),
+        }
     })?;
-    let changed = published == Published::Swapped;
-    let stale = set.manifest.stale.is_some();
-    tracing::info!(digest = set.manifest.digest, files = set.files.len(), changed, stale, "published");
-    let text = Outcome::Published { directory: &settings.directory, manifest: &set.manifest, changed }.text();
+    warn(&set);
+    world.stage.enter(Stage::Publishing);
+    // Less than is left, so that there is time to say who holds the lock.
+    let wait = moment.until.saturating_duration_since(clock::now()) * 9 / 10;
+    let published = publish::publish(&settings.directory, &set.files, &set.manifest, wait)
+        .map_err(|failure| of("publishing", failure))?;
     drop(watch);
-    output::line(text.trim_end());
+    let changed = published == Published::Swapped;
+    let (digest, files, stale) = (&set.manifest.digest, set.files.len(), set.manifest.stale.is_some());
+    let what = if changed { "published" } else { "unchanged" };
+    tracing::info!(digest, files, changed, stale, omitted = set.manifest.omitted.len(), "{what}");
+    let text = Outcome::Published { directory: &settings.directory, manifest: &set.manifest, changed }.text();
+    if people {
+        output::line(text.trim_end());
+    }
     report::leave(log, &text);
     if let (Some(cache), Some(gathered)) = (&cache, &gathered) {
         keep(cache, gathered, moment);
@@ -139,28 +162,25 @@ fn keep(cache: &Cache, gathered: &Gathered, moment: Moment) {
 
 /// The newest set and no other.
 fn assembled(settings: &Settings, world: &World<'_>) -> Result<Set, Vec<Failed>> {
+    let _watch = watch(world, None, true)?;
     let run = Run::new(settings, world)?;
-    let (set, _) = unless_stopped(run.newest(None))?;
+    let (set, _) = finished(run.newest(None))?;
     warn(&set);
     Ok(set)
 }
 
-/// What the work gives, unless there is a signal to stop before it does.
-fn unless_stopped<T>(work: impl Future<Output = Result<T, Vec<Failed>>>) -> Result<T, Vec<Failed>> {
-    let broken = |error: io::Error| of("the set", Failure::new(Code::Software, error.to_string()));
-    task::block_on(async {
-        let mut signals = Signals::install().map_err(broken)?;
-        tokio::select! {
-            biased;
-            signal = signals.next() => {
-                let message = format!("stopped by {signal} before the set was whole");
-                let hint = "nothing is wrong with it: run it again";
-                Err(of("the set", Failure::new(Code::Deadline, message).with_hint(hint)))
-            }
-            done = work => done,
-        }
-    })
-    .map_err(broken)?
+fn finished<T>(work: impl Future<Output = Result<T, Vec<Failed>>>) -> Result<T, Vec<Failed>> {
+    task::block_on(work).map_err(broken)?
+}
+
+fn watch(world: &World<'_>, log: Option<&Path>, people: bool) -> Result<Watch, Vec<Failed>> {
+    let end = End { log: log.map(Path::to_owned), people };
+    Watch::until(world.moment.until, Arc::clone(&world.stage), end).map_err(broken)
+}
+
+/// The system has no thread or no signals for us.
+fn broken(error: io::Error) -> Vec<Failed> {
+    of("the set", Failure::new(Code::Software, error.to_string()))
 }
 
 fn warn(set: &Set) {
@@ -177,7 +197,8 @@ fn of(name: &str, failure: Failure) -> Vec<Failed> {
 fn changes(settings: &Settings, world: &World<'_>) -> Result<(), Vec<Failed>> {
     let set = assembled(settings, world)?;
     let published = publish::published(&settings.directory).map_err(|failure| of("what is published", failure))?;
-    let changes = diff::diff(published.as_ref().map(|(manifest, _)| manifest), &set.manifest);
+    let there = published.map(|(manifest, files)| publish::as_found(manifest, &files));
+    let changes = diff::diff(there.as_ref(), &set.manifest);
     output::line(if changes.is_empty() { "nothing would change" } else { changes.trim_end() });
     Ok(())
 }
@@ -201,6 +222,8 @@ fn lint(mut settings: Settings, world: &World<'_>) -> Result<(), Vec<Failed>> {
         Spec::Inline(_) => true,
         Spec::Http(_) | Spec::S3(_) | Spec::Redis(_) => false,
     };
+    // All of it has to make sense; only what is here can be looked into.
+    Run::new(&settings, world)?;
     settings.entries.retain(|entry| is_near(&entry.source) && entry.signature.as_ref().is_none_or(is_near));
     let near = settings.entries.len();
     assembled(&settings, world)?;

@@ -28,6 +28,18 @@ pub struct Manifest {
     pub stale: Option<Stale>,
     /// The files, sorted by target.
     pub files: Vec<File>,
+    /// Optional entries that are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<Omitted>,
+}
+
+/// An optional entry that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Omitted {
+    /// The entry.
+    pub name: String,
+    /// Why it is not.
+    pub reason: String,
 }
 
 /// Why a set is not the newest.
@@ -74,7 +86,23 @@ impl Manifest {
     pub fn new(now: Duration, mut files: Vec<File>) -> Self {
         files.sort_by(|a, b| a.target.cmp(&b.target));
         let digest = digest(&files);
-        Self { version: VERSION, digest, created: rfc3339(now), stale: None, files }
+        Self { version: VERSION, digest, created: rfc3339(now), stale: None, files, omitted: Vec::new() }
+    }
+
+    /// The same without these.
+    #[must_use]
+    pub fn without(self, omitted: Vec<Omitted>) -> Self {
+        Self { omitted, ..self }
+    }
+
+    /// When it was known to be good, since 1970; nothing where it does not say.
+    #[must_use]
+    pub fn good_at(&self) -> Option<Duration> {
+        let told = match &self.stale {
+            None => Some(&self.created),
+            Some(stale) => stale.since.as_ref(),
+        };
+        humantime::parse_rfc3339(told?).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 
     /// The same as of `now`, marked: it was good at `saved_at`, and this is why there is no newer one.

@@ -53,10 +53,12 @@ impl Progress for Log {
             Event::Fetched { fetched, tries, took, changed } => {
                 let Fetched { version, resolved, .. } = fetched;
                 let (bytes, ms) = (fetched.size(), millis(took));
-                tracing::info!(source, bytes, version, resolved, tries, ms, changed, "fetched");
+                // Only where it was asked whether it had changed is there something to say about that.
+                let not_modified = (!changed).then_some(true);
+                tracing::info!(source, bytes, version, resolved, tries, ms, not_modified, "fetched");
             }
-            // It is told at the end, with all that failed.
-            Event::Failed(_) => {}
+            // At the end all are told; until then others may be tried again and again.
+            Event::Failed(failure) => tracing::warn!(source, "{failure}"),
         }
     }
 }

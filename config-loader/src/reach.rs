@@ -12,21 +12,13 @@ use chassis::config::Environment;
 
 use crate::{check::template::Context, settings::Settings};
 
-/// Where the downward API is mounted by habit.
-pub const FILES: &str = "/etc/podinfo";
-
 /// How much of a file a template may read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
-
-/// Words of a variable's name that make a secret of its value.
-const SECRET: [&str; 9] =
-    ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "CREDENTIALS", "AUTHORIZATION", "AUTH"];
 
 /// What the templates of a set may use.
 #[must_use]
 pub fn context(settings: &Settings, environment: &Environment) -> Context {
-    let allowed = settings.template_env.as_deref();
-    let env = environment.iter().filter(|(name, _)| is_allowed(name, allowed));
+    let env = environment.iter().filter(|(name, _)| is_allowed(name, &settings.template_env));
     let directories = settings.template_files.clone();
     Context {
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -35,20 +27,12 @@ pub fn context(settings: &Settings, environment: &Environment) -> Context {
     }
 }
 
-/// Whether templates may have a variable: those that are named, else all that do not sound like a secret.
-fn is_allowed(name: &str, allowed: Option<&[String]>) -> bool {
-    match allowed {
-        Some(allowed) => allowed.iter().any(|entry| match entry.strip_suffix('*') {
-            Some(beginning) => name.starts_with(beginning),
-            None => name == entry,
-        }),
-        // A URL may have a password in it, and a query that is one.
-        None => !name.ends_with("_URL") && !name.ends_with("_HEADERS") && !name.split('_').any(is_secret),
-    }
-}
-
-fn is_secret(word: &str) -> bool {
-    SECRET.iter().any(|secret| word.eq_ignore_ascii_case(secret))
+/// Whether templates may have a variable.
+fn is_allowed(name: &str, allowed: &[String]) -> bool {
+    allowed.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == entry,
+    })
 }
 
 /// A small text file in one of these directories, wherever its name leads inside of them.
@@ -75,28 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_sounds_like_a_secret_has_to_be_named() {
-        for name in ["REGION", "POD_NAME", "MONKEY", "KEYBOARD", "OTEL_SERVICE_NAME"] {
-            assert!(is_allowed(name, None), "{name}");
+    fn a_variable_has_to_be_named() {
+        let named = ["POD_*".to_owned(), "REGION".to_owned()];
+        for (name, allowed) in [("POD_NAME", true), ("REGION", true), ("REGIONS", false), ("OPENAI_API_KEY", false)] {
+            assert_eq!(is_allowed(name, &named), allowed, "{name}");
         }
-        for name in [
-            "OPENAI_API_KEY",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "AWS_ACCESS_KEY_ID",
-            "REDIS_PASSWORD",
-            "DATABASE_URL",
-            "HTTPS_PROXY_AUTH",
-            "github_token",
-            "OTEL_EXPORTER_OTLP_HEADERS",
-        ] {
-            assert!(!is_allowed(name, None), "{name}");
-        }
-        let named = ["POD_*".to_owned(), "LICENCE_KEY".to_owned()];
-        for (name, allowed) in [("POD_NAME", true), ("LICENCE_KEY", true), ("REGION", false), ("LICENCE_KEYS", false)] {
-            assert_eq!(is_allowed(name, Some(&named)), allowed, "{name}");
-        }
-        assert!(!is_allowed("REGION", Some(&[])));
+        assert!(!is_allowed("REGION", &[]));
     }
 
     #[test]

@@ -111,6 +111,9 @@ fn published(directory: &Path, manifest: &Manifest, changed: bool) -> String {
         let since = stale.since.as_deref().unwrap_or("an unknown time");
         line(&mut text, &format!("stale since {since}: {}", stale.reason));
     }
+    for omitted in &manifest.omitted {
+        line(&mut text, &format!("left out, because it is optional: {}: {}", omitted.name, omitted.reason));
+    }
     for file in &manifest.files {
         let short = file.sha256.get(..12).unwrap_or(&file.sha256);
         let version = file.version.as_deref().map(|version| format!(", version {version}")).unwrap_or_default();
@@ -164,6 +167,12 @@ pub fn cut(text: &str, limit: usize) -> String {
     let (room, note) = if limit < CUT.len() { (limit, "") } else { (limit - CUT.len(), CUT) };
     let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}{note}", text.get(..end).unwrap_or_default())
+}
+
+/// Tells the log what failed.
+pub fn log(Failed { name, source, failure }: &Failed) {
+    let exit_code = failure.code as u8;
+    tracing::error!(name, source, exit_code, hint = failure.hint, "{}", failure.message);
 }
 
 /// Leaves the summary where Kubernetes looks for it. A run does not fail for it: what cannot be written is logged.

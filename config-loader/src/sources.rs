@@ -1,6 +1,6 @@
 //! From what the settings say about a source to one that can be fetched from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 #[cfg(any(feature = "s3", feature = "redis"))]
 use chassis::tls::Roots;
@@ -20,14 +20,18 @@ pub struct Sources<'e> {
     trust: http::Trust,
     #[cfg(any(feature = "s3", feature = "redis"))]
     roots: Roots,
+    /// How long a server may send nothing, unless its entry says something else.
+    stall: Duration,
 }
 
 impl<'e> Sources<'e> {
-    /// Sources that find proxies, authorities and credentials in `environment`.
+    /// Sources that find proxies, authorities and credentials in `environment`, and have so long until the deadline.
     #[must_use]
-    pub fn new(environment: &'e Environment) -> Self {
+    pub fn new(environment: &'e Environment, deadline: Duration) -> Self {
         Self {
             environment,
+            // A server that hangs is asked twice.
+            stall: deadline / 2,
             trust: http::Trust::of(environment),
             #[cfg(any(feature = "s3", feature = "redis"))]
             roots: Roots::of(environment),
@@ -50,7 +54,7 @@ impl<'e> Sources<'e> {
 
     fn http(&self, http: &file::Http) -> Result<Arc<dyn Source>, Failure> {
         match http::Http::sharing(&http.into(), self.environment, self.trust.clone()) {
-            Ok(source) => Ok(Arc::new(source)),
+            Ok(source) => Ok(Arc::new(source.with_stall(http.timeout.map_or(self.stall, Duration::from)))),
             Err(faults) => {
                 let all: Vec<String> = faults
                     .into_iter()

@@ -110,6 +110,7 @@ impl Bench {
             .env_clear()
             .env("CONFIG_LOADER_CONFIG", self.path("set.yaml"))
             .env("CONFIG_DIR", self.path("config"))
+            .env("LOG_FORMAT", "text")
             .env("TERMINATION_LOG", self.path("termination-log"));
         command
     }
@@ -139,7 +140,7 @@ impl Bench {
 
     /// A pod that has nothing: what was published goes, and what is kept stays.
     fn new_pod(&self) -> &Self {
-        fs::remove_dir_all(self.path("config")).unwrap();
+        let _not_there = fs::remove_dir_all(self.path("config"));
         self
     }
 }
@@ -185,7 +186,7 @@ fn a_source_that_hangs_is_down_and_a_signal_is_not() {
     bench.describe("directory: DIR/cache", "").ends(0);
     bench.new_pod().store.hangs();
     bench.ends(0);
-    assert!(bench.manifest()["stale"]["reason"].as_str().unwrap().contains("no answer before the deadline"));
+    assert!(bench.manifest()["stale"]["reason"].as_str().unwrap().contains("no answer within 4s"));
 
     bench.new_pod();
     let asked = || bench.store.heads.lock().unwrap().len();
@@ -231,7 +232,7 @@ fn what_is_too_old_broken_or_of_other_sources_is_no_help_and_says_so() {
     let mut old: serde_json::Value = serde_json::from_str(&good).unwrap();
     old["saved"] = (old["saved"].as_u64().unwrap() - 3 * 60 * 60).into();
     fs::write(&file, old.to_string()).unwrap();
-    let told = bench.ends(69);
+    let told = bench.new_pod().ends(69);
     assert!(told.contains("was good 3h ago, and 2h are allowed; mend the source"), "{told}");
 
     fs::write(&file, &good[..good.len() / 2]).unwrap();
@@ -240,6 +241,7 @@ fn what_is_too_old_broken_or_of_other_sources_is_no_help_and_says_so() {
 
     fs::write(&file, good).unwrap();
     bench.ends(0);
+    bench.new_pod();
     let other = bench.read("set.yaml").replace("/p?", "/q?");
     fs::write(bench.path("set.yaml"), other).unwrap();
     let told = bench.ends(69);
@@ -264,15 +266,77 @@ fn a_bundled_set_is_the_last_resort() {
 }
 
 #[test]
-fn what_has_not_changed_is_not_sent_again() {
+fn what_is_proven_and_has_not_changed_is_not_sent_again() {
     let bench = Bench::new();
-    bench.describe("directory: DIR/cache", "").ends(0);
+    let pin = format!(", checks: {{ sha256: {} }}", sha256("Be kind.\n"));
+    bench.describe("directory: DIR/cache", &pin).ends(0);
     assert_eq!(bench.store.asked_with("if-none-match"), 0);
     bench.new_pod().store.answers("304 Not Modified", "", "");
     bench.ends(0);
     assert_eq!(bench.store.asked_with("if-none-match: \"one\""), 1);
     assert_eq!(bench.read("config/system-prompt.txt"), "Be kind.\n");
     assert!(bench.manifest()["stale"].is_null());
+}
+
+/// Whoever can write to the cache could have changed what is in it.
+#[test]
+fn what_is_not_proven_is_sent_again() {
+    let bench = Bench::new();
+    bench.describe("directory: DIR/cache", "").ends(0);
+    bench.new_pod().ends(0);
+    assert_eq!(bench.store.asked_with("if-none-match"), 0);
+}
+
+#[test]
+fn what_is_published_is_not_replaced_by_something_older() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("bundled")).unwrap();
+    fs::write(bench.path("bundled/system-prompt.txt"), "Be modest.\n").unwrap();
+    fs::write(bench.path("bundled/notes.txt"), "bundled notes").unwrap();
+    bench.describe("bundled: DIR/bundled", "").ends(0);
+    bench.store.is_down();
+    bench.ends(0);
+    assert_eq!(bench.read("config/system-prompt.txt"), "Be kind.\n");
+    assert!(bench.manifest()["stale"]["since"].is_string());
+    // Nor if it was changed by somebody else meanwhile: then it is no good set.
+    let file = fs::canonicalize(bench.path("config/system-prompt.txt")).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "Be evil.\n").unwrap();
+    bench.ends(0);
+    assert_eq!(bench.read("config/system-prompt.txt"), "Be modest.\n");
+}
+
+#[test]
+fn an_optional_file_that_is_missing_is_told_and_stays_in_the_cache() {
+    let bench = Bench::new();
+    bench.describe("directory: DIR/cache", ", optional: true").ends(0);
+    bench.store.is_down();
+    bench.ends(0);
+    assert_eq!(bench.manifest()["omitted"][0]["name"], "prompt");
+    assert!(bench.read("termination-log").contains("left out, because it is optional: prompt: http"));
+    assert!(!bench.path("config/system-prompt.txt").exists());
+    let kept = fs::read_to_string(kept(&bench.path("cache"))).unwrap();
+    assert_eq!(kept.matches("sha256").count(), 2, "{kept}");
+}
+
+#[test]
+fn one_url_with_two_credentials_is_two_sources() {
+    let bench = Bench::new();
+    fs::write(bench.path("a"), "token-a").unwrap();
+    fs::write(bench.path("b"), "token-b").unwrap();
+    let of = |name: &str| {
+        let (url, path) = (&bench.store.url, bench.path(name));
+        format!(
+            "{{ name: {name}, target: {name}, type: text, source: {{ http: {{ url: '{url}/', bearer_file: {path:?} }} }} }}"
+        )
+    };
+    fs::write(bench.path("set.yaml"), format!("files: [ {}, {} ]", of("a"), of("b"))).unwrap();
+    bench.ends(0);
+    assert_eq!((bench.store.asked_with("bearer token-a"), bench.store.asked_with("bearer token-b")), (1, 1));
+}
+
+fn sha256(text: &str) -> String {
+    config_loader::manifest::sha256(text.as_bytes())
 }
 
 #[test]
@@ -311,7 +375,7 @@ fn redis_keeps_the_set_until_it_is_too_old() {
 
     server.0.kill().unwrap();
     server.0.wait().unwrap();
-    let told = bench.ends(69);
+    let told = bench.new_pod().ends(69);
     assert!(told.contains("answers 404") && told.contains("cannot be connected to"), "{told}");
     // And with the source back, what cannot be kept is only said.
     bench.store.answers("200 OK", "", "Be kinder.\n");

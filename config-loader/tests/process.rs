@@ -54,6 +54,7 @@ fn run(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ou
         .envs(environment.iter().copied())
         .env("CONFIG_DIR", directory.join("config"))
         .env("TERMINATION_LOG", directory.join("termination-log"))
+        .env("LOG_FORMAT", "text")
         .env("CONFIG_LOADER_DEADLINE", "20s")
         .output()
         .unwrap()
@@ -124,6 +125,7 @@ fn a_file_describes_more_and_verify_writes_nothing() {
         &file,
         "
 values: { tenant: acme }
+templates: { env: [REGION] }
 files:
   - name: prompt
     target: prompts/system.txt
@@ -177,7 +179,7 @@ fn the_deadline_bounds_what_cannot_be_given_up_by_itself() {
     let ended = run(dir.path(), &[], &[("CONFIG_LOADER_CONFIG", file.to_str().unwrap())]);
     assert_eq!(code(&ended), Some(75), "{}", text_of(&ended));
     let left = fs::read_to_string(dir.path().join("termination-log")).unwrap();
-    assert!(left.contains("the deadline came while the set was checked or published"), "{left}");
+    assert!(left.contains("the deadline came while the sources were asked"), "{left}");
 }
 
 fn text_of(output: &Output) -> String {
@@ -222,4 +224,59 @@ fn a_signal_ends_the_wait_for_another_one_that_publishes() {
     let ended = running.wait_with_output().unwrap();
     assert_eq!(code(&ended), Some(75), "{}", text_of(&ended));
     assert!(!dir.path().join("config/a").exists());
+}
+
+#[test]
+fn in_a_pod_every_line_is_json_and_says_what_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = |variables: &[(&str, &str)]| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_config-loader"))
+            .env_clear()
+            .envs(variables.iter().copied())
+            .env("CONFIG_DIR", dir.path().join("config"))
+            .env("TERMINATION_LOG", dir.path().join("termination-log"))
+            .output()
+            .unwrap();
+        assert_eq!(text(&ended.stdout), "");
+        let lines = text(&ended.stderr);
+        let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
+        lines.filter(|line| line["level"] == "ERROR").collect::<Vec<_>>()
+    };
+    let errors = json(&[("PROMPT_URL", "file:///nowhere/prompt.txt")]);
+    assert_eq!((errors.len(), &errors[0]["exit_code"], &errors[0]["name"]), (1, &69.into(), &"prompt".into()));
+    assert!(errors[0]["message"].as_str().unwrap().contains("there is no such file"), "{errors:?}");
+    let errors = json(&[("PROMPT_URL", "file://nowhere/prompt.txt"), ("TOOLS_URL", "ftp://a/b")]);
+    assert_eq!((errors.len(), &errors[0]["exit_code"]), (2, &78.into()));
+    assert!(errors[0]["message"].as_str().unwrap().contains("three slashes"), "{errors:?}");
+    fs::write(dir.path().join("prompt.txt"), "Be kind.").unwrap();
+    let url = format!("file://{}\n", dir.path().join("prompt.txt").display());
+    assert_eq!(json(&[("PROMPT_URL", &url)]).len(), 0, "the line end of a Secret is no part of a URL");
+}
+
+#[test]
+fn a_configuration_can_be_linted_by_its_name_wherever_its_sources_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("set.yaml");
+    let lint = |entries: &str| {
+        fs::write(&file, format!("files: [ {entries} ]")).unwrap();
+        let ended = run(dir.path(), &["lint", file.to_str().unwrap()], &[]);
+        (code(&ended), text_of(&ended))
+    };
+    let far = |more: &str| {
+        format!("{{ name: a, target: a, type: text, source: {{ http: {{ url: 'http://far/a'{more} }} }} }}")
+    };
+    assert_eq!(lint(&far("")).0, Some(0));
+    for (entries, says) in [
+        (far(", allow_addresses: [foo]"), "allow_addresses"),
+        (far(", headers: { 'Bad Header': x }"), "header"),
+        (format!("{}, {{ name: b, target: a, type: text, source: {{ inline: x }} }}", far("")), "two files"),
+        (
+            "{ name: a, target: a, type: binary, template: true, source: { s3: { url: 's3://b/k' } } }".to_owned(),
+            "template",
+        ),
+    ] {
+        let (code, told) = lint(&entries);
+        assert_eq!(code, Some(78), "{entries}: {told}");
+        assert!(told.contains(says), "{told}");
+    }
 }

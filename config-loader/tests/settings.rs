@@ -125,7 +125,9 @@ files:
 #[test]
 fn a_signature_lies_beside_its_file_unless_it_is_elsewhere() {
     let of = |source: &str, more: &str| {
-        let checks = format!("checks: {{ signature: {{ public_key: RWx{more} }} }}");
+        let checks = format!(
+            "checks: {{ signature: {{ public_key: RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3{more} }} }}"
+        );
         let text = format!("files: [ {{ name: a, target: a, type: binary, source: {source}, {checks} }} ]");
         let loaded = settings::from_text(&text, &environment(&[])).unwrap_or_else(|problems| panic!("{problems}"));
         loaded.settings.entries[0].signature.clone().unwrap()

@@ -82,7 +82,7 @@ pub struct Breaker {
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "it is the usual one")]
 enum Phase {
-    Closed { row: u32, window: Window },
+    Closed { row: u32, window: Box<Window> },
     Open { until: Instant, wait: Duration },
     Probing { since: Instant, wait: Duration },
 }
@@ -91,7 +91,7 @@ impl Breaker {
     /// A closed one.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, phase: Phase::Closed { row: 0, window: Window::default() }, era: 0 }
+        Self { policy, phase: Phase::Closed { row: 0, window: Box::default() }, era: 0 }
     }
 
     /// Leave for a call, or how long to wait.
@@ -130,10 +130,10 @@ impl Breaker {
                 }
             }
             (Phase::Probing { .. }, Outcome::Answered) => {
-                self.enter(Phase::Closed { row: 0, window: Window::default() });
+                self.enter(Phase::Closed { row: 0, window: Box::default() });
             }
             (Phase::Probing { wait, .. }, Outcome::Failed) => {
-                let wait = wait.saturating_mul(2).min(self.policy.longest);
+                let wait = wait.saturating_mul(2);
                 self.open(wait, now);
             }
             // The next one may probe, at once.

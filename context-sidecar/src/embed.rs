@@ -5,11 +5,13 @@ mod batch;
 mod flight;
 mod memory;
 mod remote;
+mod settings;
 mod vector;
 mod wire;
 
 pub use memory::Memory;
-pub use remote::{AMBASSADOR, Remote, Settings};
+pub use remote::Remote;
+pub use settings::{AMBASSADOR, Settings};
 pub use wire::Dialect;
 
 use async_trait::async_trait;

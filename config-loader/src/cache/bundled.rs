@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use crate::{
     failure::Failure,
-    gather::Gathered,
+    fetch::Gathered,
     settings::{Identity, Settings},
     source::{Limits, Source as _, file},
 };
@@ -27,13 +27,13 @@ impl Bundled {
             });
             [Some((entry.source.identity(), path)), signature]
         });
-        Self { files: files.flatten().collect(), directory, limits: settings.limits }
+        Self { files: files.flatten().collect(), directory, limits: settings.limits.clone() }
     }
 
     pub(super) async fn recall(&self) -> Gathered {
         let mut gathered = Gathered::new();
         for (identity, path) in &self.files {
-            let fetched = file::File::new(file::Settings { path: path.clone() }).fetch(self.limits).await;
+            let fetched = file::File::new(file::Settings { path: path.clone() }).fetch(self.limits.clone()).await;
             // Whatever is wrong with it, the source that is down is the greater trouble.
             let fetched = fetched.map_err(|failure| Failure::unavailable(failure.message));
             gathered.insert(identity.clone(), fetched);

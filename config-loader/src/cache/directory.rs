@@ -23,18 +23,23 @@ const PREFIX: &str = "last-good-";
 /// Readable by the group, so that pods of one fsGroup share it, and by nobody else: prompts are not for everybody.
 const MODE: u32 = 0o640;
 
-#[derive(Debug)]
+/// Nobody takes so long to write a set.
+const UNFINISHED: Duration = Duration::from_secs(60 * 60);
+
+/// Each version of a configuration leaves one.
+const FORGOTTEN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[derive(Debug, Clone)]
 pub(super) struct Directory {
     directory: PathBuf,
     path: PathBuf,
     largest: u64,
-    max_stale: Duration,
 }
 
 impl Directory {
-    pub(super) fn new(directory: PathBuf, name: &str, largest: u64, max_stale: Duration) -> Self {
+    pub(super) fn new(directory: PathBuf, name: &str, largest: u64) -> Self {
         let path = directory.join(format!("{PREFIX}{name}.json"));
-        Self { directory, path, largest, max_stale }
+        Self { directory, path, largest }
     }
 
     /// What was kept, if anything was.
@@ -70,14 +75,21 @@ impl Directory {
         written.map_err(explain)
     }
 
-    /// Removes sets that nobody may use any more, and what killed runs left. What cannot be removed is left.
+    /// Removes what killed runs have left, and sets that no pod has renewed for a year. How old a set may be is for those
+    /// to say who use it, and they may be others. What cannot be removed is left.
     fn sweep(&self) {
         let Ok(names) = std::fs::read_dir(&self.directory) else { return };
         let now = SystemTime::UNIX_EPOCH + chassis::clock::unix();
-        for entry in names.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+        for entry in names.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let most = match name.strip_prefix(PREFIX) {
+                Some(rest) if rest.ends_with(".tmp") => UNFINISHED,
+                Some(_) => FORGOTTEN,
+                None => continue,
+            };
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
-            if age > self.max_stale {
+            if age > most {
                 let _left = std::fs::remove_file(entry.path());
             }
         }
@@ -120,7 +132,7 @@ mod tests {
     }
 
     fn at(path: &Path, name: &str) -> Directory {
-        Directory::new(path.to_owned(), name, 1 << 20, DAY)
+        Directory::new(path.to_owned(), name, 1 << 20)
     }
 
     #[test]
@@ -152,20 +164,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_for_anybody_is_removed_and_what_is_not_ours_stays() {
+    fn what_is_forgotten_or_half_written_is_removed_and_what_is_somebody_elses_stays() {
         let volume = tempfile::tempdir().unwrap();
-        let names = ["last-good-old.json", "last-good-x.killed.tmp", "last-good-young.json", "somebody-elses"];
-        for name in names {
+        for (name, days) in [
+            ("last-good-forgotten.json", 366),
+            ("last-good-x.killed.tmp", 1),
+            ("last-good-of-a-neighbour.json", 100),
+            ("last-good-y.being-written.tmp", 0),
+            ("somebody-elses", 1_000),
+        ] {
             let file = std::fs::File::create(volume.path().join(name)).unwrap();
-            let age = if name.contains("young") { DAY / 2 } else { DAY * 2 };
-            file.set_modified(SystemTime::UNIX_EPOCH + chassis::clock::unix() - age).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + chassis::clock::unix() - DAY * days).unwrap();
         }
         at(volume.path(), "new").save(&record("x")).unwrap();
-        let mut left: Vec<_> = std::fs::read_dir(volume.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let names = std::fs::read_dir(volume.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut left: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
         left.sort();
-        assert_eq!(left, ["last-good-new.json", "last-good-young.json", "somebody-elses"]);
+        let expected =
+            ["last-good-new.json", "last-good-of-a-neighbour.json", "last-good-y.being-written.tmp", "somebody-elses"];
+        assert_eq!(left, expected);
     }
 }

@@ -11,19 +11,33 @@ mod redis;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use chassis::{config::Environment, exit::Code, tls::Roots};
+use chassis::{config::Environment, exit::Code};
 
 pub use self::record::Record;
 use crate::{
     failure::Failure,
-    gather::Gathered,
+    fetch::Gathered,
     manifest::sha256,
     report::Failed,
     settings::{self, Identity, Settings},
+    source::file::blocking,
 };
+
+/// Variables that decide of whom an object in S3 is asked, and by whom: what one account sees is not another's.
+const AWS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_REGION",
+    "AWS_ROLE_ARN",
+];
 
 /// How long a place of the cache may take to answer.
 const WITHIN: Duration = Duration::from_secs(5);
+
+/// How long it may keep sources from being asked.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Whether the last good set may stand in for one that failed so: what is down may be, what is wrong may not.
 #[must_use]
@@ -72,15 +86,15 @@ impl Cache {
         wanted.sort();
         wanted.dedup();
         // Sets that share a place do not overwrite each other: while one version of an agent replaces another, both start.
-        let name = sha256(wanted.iter().map(Identity::as_str).collect::<String>().as_bytes());
+        let asked_of = AWS.iter().filter_map(|name| environment.get(name));
+        let name = wanted.iter().map(Identity::as_str).chain(asked_of).collect::<Vec<_>>().join(" ");
+        let name = sha256(name.as_bytes());
         let name = name.get(..16).unwrap_or(&name);
-        let largest = settings.max_set.saturating_mul(2).saturating_add(1 << 20);
+        let largest = settings.limits.set.saturating_mul(2).saturating_add(1 << 20);
 
         let mut places = Vec::new();
         places.extend(
-            directory
-                .as_ref()
-                .map(|path| Place::Directory(directory::Directory::new(path.clone(), name, largest, *max_stale))),
+            directory.as_ref().map(|path| Place::Directory(directory::Directory::new(path.clone(), name, largest))),
         );
         if let Some(redis) = redis {
             places.push(in_redis(redis, name, largest, *max_stale, environment)?);
@@ -90,14 +104,12 @@ impl Cache {
     }
 
     /// What is known of the sources without asking anybody: sources can be asked whether it still holds.
-    #[must_use]
-    pub fn known(&self) -> Record {
-        let near = self.places.iter().find_map(|place| {
-            let Place::Directory(directory) = place else { return None };
-            // What cannot be read is told when it is needed.
-            directory.recall().ok().flatten()
-        });
-        near.unwrap_or_default()
+    pub async fn known(&self) -> Record {
+        let near = self.places.iter().find(|place| matches!(place, Place::Directory(_)));
+        let Some(near) = near else { return Record::default() };
+        // What cannot be read, or not soon, is told when it is needed.
+        let read = tokio::time::timeout(SOON, near.record()).await;
+        read.ok().and_then(Result::ok).flatten().unwrap_or_default()
     }
 
     /// What is found at a place, by its number, if there are so many: the first that makes a set is the one to take.
@@ -119,9 +131,9 @@ impl Cache {
                 let sources = bundled.recall().await;
                 return Ok(Recalled { sources, saved: None, place: place.to_string() });
             }
-            Place::Directory(directory) => directory.recall()?,
+            Place::Directory(_) => place.record().await?,
             #[cfg(feature = "redis")]
-            Place::Redis(redis) => redis.recall().await?,
+            Place::Redis(_) => place.record().await?,
         };
         let record = record.ok_or_else(|| {
             Failure::unavailable(format!("{place}: holds no set of these sources"))
@@ -142,27 +154,58 @@ impl Cache {
         Ok(Recalled { sources, saved: Some(record.saved), place: place.to_string() })
     }
 
-    /// Keeps what the sources gave. A run does not fail for it: what cannot be kept is logged.
+    /// Keeps what the sources gave, beside what was kept of optional ones that gave nothing now. A run does not fail for
+    /// it: what cannot be kept is logged.
     pub async fn save(&self, gathered: &Gathered, now: Duration) {
         let sources: BTreeMap<_, _> = gathered
             .iter()
             .filter_map(|(identity, result)| Some((identity.clone(), result.as_ref().ok()?.clone())))
             .collect();
+        let is_whole = sources.len() == gathered.len();
         let record = Record { saved: now, sources };
-        for place in &self.places {
-            let saved = match place {
-                Place::Directory(directory) => directory.save(&record),
-                #[cfg(feature = "redis")]
-                Place::Redis(redis) => match tokio::time::timeout(WITHIN, redis.save(&record)).await {
-                    Ok(saved) => saved,
-                    Err(_) => Err(Failure::unavailable(format!("no answer within {}s", WITHIN.as_secs()))),
-                },
-                Place::Bundled(_) => continue,
+        for place in self.places.iter().filter(|place| !matches!(place, Place::Bundled(_))) {
+            let saving = async {
+                let mut record = record.clone();
+                if !is_whole && let Ok(Some(before)) = place.record().await {
+                    record.sources = before.sources.into_iter().chain(record.sources).collect();
+                }
+                place.save(record).await
+            };
+            let saved = match tokio::time::timeout(WITHIN, saving).await {
+                Ok(saved) => saved,
+                Err(_) => Err(Failure::unavailable(format!("no answer within {}s", WITHIN.as_secs()))),
             };
             match saved {
                 Ok(()) => tracing::debug!(%place, "kept as the last good set"),
                 Err(failure) => tracing::warn!(%place, "this set is good, and could not be kept: {failure}"),
             }
+        }
+    }
+}
+
+impl Place {
+    /// What is kept there, if anything is.
+    async fn record(&self) -> Result<Option<Record>, Failure> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                blocking(move || directory.recall()).await
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.recall().await,
+            Self::Bundled(_) => Ok(None),
+        }
+    }
+
+    async fn save(&self, record: Record) -> Result<(), Failure> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                blocking(move || directory.save(&record)).await
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.save(&record).await,
+            Self::Bundled(_) => Ok(()),
         }
     }
 }
@@ -186,7 +229,7 @@ fn in_redis(
     max_stale: Duration,
     environment: &Environment,
 ) -> Result<Place, Failure> {
-    redis::Redis::new(settings, name, largest, max_stale, Roots::of(environment)).map(Place::Redis)
+    redis::Redis::new(settings, name, largest, max_stale, chassis::tls::Roots::of(environment)).map(Place::Redis)
 }
 
 #[cfg(not(feature = "redis"))]

@@ -73,10 +73,9 @@ fn told(error: &Error, source: &str) -> Failure {
     let what = expression(error, source);
     let detail = error.detail().unwrap_or_default();
     let (message, hint) = match error.kind() {
-        ErrorKind::UndefinedError if what.starts_with("env.") => (
-            format!("`{what}` is not defined"),
-            "set it; a name that sounds like a secret has to be in templates.env as well",
-        ),
+        ErrorKind::UndefinedError if what.starts_with("env.") => {
+            (format!("`{what}` is not defined"), "name it in templates.env, and set it")
+        }
         ErrorKind::UndefinedError => (
             format!("`{what}` is not defined"),
             "set it, or write a default: {{ values.name | default(\"\") }}; a literal brace goes into {% raw %}",

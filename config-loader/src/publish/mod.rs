@@ -15,7 +15,7 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use chassis::exit::Code;
 
-pub use self::read::published;
+pub use self::read::{as_found, published};
 use self::{carry::Carrier, disk::Disk, layout::Layout};
 use crate::{
     failure::Failure,

@@ -47,6 +47,17 @@ pub fn published(directory: &Path) -> Result<Option<(Manifest, Vec<PublishedFile
     Ok(Some((manifest, files)))
 }
 
+/// What a manifest would say of the files that are really there: somebody may have changed them.
+#[must_use]
+pub fn as_found(mut manifest: Manifest, files: &[PublishedFile]) -> Manifest {
+    for (told, file) in manifest.files.iter_mut().zip(files) {
+        told.sha256 = manifest::sha256(&file.bytes);
+        told.bytes = file.bytes.len() as u64;
+        told.mode = manifest::octal(file.mode);
+    }
+    manifest
+}
+
 /// Whether a version is this set already: every file whole, and a manifest that says the same. What cannot be read is not.
 pub(super) fn same(disk: &Disk<'_>, version: &Path, files: &[PublishedFile], manifest: &Manifest) -> bool {
     let there = |target: &str, limit: u64| disk.read(&version.join(target), limit).ok();

@@ -7,7 +7,7 @@ use crate::{
     check::target::Target,
     file::{Checks, FilePath, Http, Kind, RedisKey, S3, Source},
     settings::resolve::spec,
-    source::Limits,
+    source::{Budget, Limits},
 };
 
 /// The variables, and what each brings.
@@ -19,7 +19,8 @@ const FORMS: [(&str, &str, &str, Kind); 3] = [
 
 /// The settings that the variables ask for.
 pub(super) fn settings(environment: &Environment, problems: &mut Problems) -> Option<Settings> {
-    let given = FORMS.iter().filter_map(|form| Some((form, environment.get(form.0)?)));
+    // A Secret that was made with an editor ends in a line end.
+    let given = FORMS.iter().filter_map(|form| Some((form, environment.get(form.0)?.trim())));
     let entries: Vec<Entry> = given
         .filter_map(|((variable, name, target, kind), url)| {
             Some(Entry {
@@ -46,10 +47,9 @@ pub(super) fn settings(environment: &Environment, problems: &mut Problems) -> Op
     Some(Settings {
         directory: directory(environment),
         deadline,
-        limits: Limits { file: MAX_FILE, files: MAX_FILES, set: MAX_SET },
-        max_set: MAX_SET,
+        limits: Limits { file: MAX_FILE, files: MAX_FILES, set: MAX_SET, budget: Budget::NONE },
         values: Default::default(),
-        template_env: None,
+        template_env: Vec::new(),
         template_files: Vec::new(),
         cache: None,
         entries,
@@ -71,6 +71,14 @@ fn source(url: &str, variable: &str, problems: &mut Problems) -> Option<Spec> {
     let source = match url.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest)) {
         Some((scheme, _)) if scheme == "http" || scheme == "https" => {
             Source { http: Some(Http::of(owned)), ..Source::default() }
+        }
+        Some((scheme, path)) if scheme == "file" && !path.starts_with('/') => {
+            problems.push_hint(
+                variable,
+                "names a host, and files are of this container",
+                "write file:///the/path, with three slashes",
+            );
+            return None;
         }
         Some((scheme, path)) if scheme == "file" => {
             Source { file: Some(FilePath { path: Some(path.to_owned()) }), ..Source::default() }

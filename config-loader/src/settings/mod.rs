@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
+
 use chassis::{
     config::{Environment, Problem, Problems},
     units::{Size, Span},
@@ -26,6 +28,9 @@ pub const DIRECTORY: &str = "/config";
 
 /// How long all of it may take.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where the downward API is mounted by habit, and templates may read.
+pub const TEMPLATE_FILES: &str = "/etc/podinfo";
 
 /// The largest file, after decompression.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -48,12 +53,10 @@ pub struct Settings {
     pub deadline: Duration,
     /// How much one source may bring.
     pub limits: Limits,
-    /// The largest set, in bytes.
-    pub max_set: u64,
     /// Values for templates.
     pub values: BTreeMap<String, serde_json::Value>,
-    /// The variables that templates may use, where they are named.
-    pub template_env: Option<Vec<String>>,
+    /// The variables that templates may use.
+    pub template_env: Vec<String>,
     /// The directories that templates may read.
     pub template_files: Vec<PathBuf>,
     /// Where the last good set is kept.
@@ -99,7 +102,7 @@ pub struct Entry {
 }
 
 /// A source whose required keys are there and whose address has a known form.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum Spec {
     /// An HTTP server.
     Http(file::Http),

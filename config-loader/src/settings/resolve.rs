@@ -7,15 +7,17 @@ use std::{
 
 use chassis::config::{Environment, Problems};
 
-use super::{Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, MAX_STALE, Settings, Spec, bytes, deadline, directory};
+use super::{
+    Cache, Entry, MAX_FILE, MAX_FILES, MAX_SET, MAX_STALE, Settings, Spec, TEMPLATE_FILES, bytes, deadline, directory,
+};
 use crate::{
     check::{
         digest::Digest,
-        target::{Fault, Mode, Target},
+        signature::Key,
+        target::{Fault, Mode, Target, collisions},
     },
     file,
-    reach::FILES,
-    source::Limits,
+    source::{Budget, Limits},
 };
 
 /// The settings of a file. `None` where a problem leaves nothing to build on; every problem is in `problems`.
@@ -29,18 +31,19 @@ pub(super) fn settings(file: file::File, environment: &Environment, problems: &m
         None => deadline(environment, problems),
     };
     let max_set = bytes(file.limits.set, MAX_SET);
-    let limits = Limits { file: bytes(file.limits.file, MAX_FILE), files: MAX_FILES, set: max_set };
+    let limits =
+        Limits { file: bytes(file.limits.file, MAX_FILE), files: MAX_FILES, set: max_set, budget: Budget::NONE };
     let entries: Vec<Entry> =
         file.files.into_iter().enumerate().filter_map(|(index, given)| entry(given, index, problems)).collect();
     refuse_twins(&entries, problems);
+    refuse_collisions(&entries, problems);
     let directory: PathBuf = file.directory.map_or_else(|| directory(environment), Into::into);
     let cache = file.cache.and_then(|given| cache(given, &directory, problems));
-    let template_files = file.templates.files.unwrap_or_else(|| vec![FILES.to_owned()]);
+    let template_files = file.templates.files.unwrap_or_else(|| vec![TEMPLATE_FILES.to_owned()]);
     problems.is_empty().then_some(Settings {
         directory,
         deadline,
         limits,
-        max_set,
         values: file.values,
         template_env: file.templates.env,
         template_files: template_files.into_iter().map(Into::into).collect(),
@@ -88,6 +91,17 @@ fn entry(given: file::Entry, index: usize, problems: &mut Problems) -> Option<En
     let source = required(given.source, &path, "source", problems);
     let source = source.and_then(|source| spec(source, &format!("{path}.source"), problems));
     let mode = mode(given.mode.as_deref(), &format!("{path}.mode"), problems);
+    if kind == Some(file::Kind::Binary) {
+        for (key, given) in [("template", given.template), ("checks.max_tokens", given.checks.max_tokens.is_some())] {
+            if given {
+                problems.push_hint(
+                    format!("{path}.{key}"),
+                    "is for text, and the type is binary",
+                    "give it the type text",
+                );
+            }
+        }
+    }
     let signature = match &given.checks.signature {
         None => None,
         Some(wanted) => {
@@ -222,6 +236,16 @@ fn beside(source: &Spec, path: &str, problems: &mut Problems) -> Option<Spec> {
 fn check_key(wanted: &file::Signature, path: &str, problems: &mut Problems) {
     if wanted.public_key.is_some() == wanted.public_key_file.is_some() {
         problems.push_hint(path, "needs one public key", "exactly one of public_key and public_key_file");
+    }
+    if let Some(Err(error)) = wanted.public_key.as_deref().map(str::parse::<Key>) {
+        problems.push(format!("{path}.public_key"), error.to_string());
+    }
+}
+
+/// Of directories it is known only when they are read.
+fn refuse_collisions(entries: &[Entry], problems: &mut Problems) {
+    for collision in collisions(entries.iter().map(|entry| &entry.target)) {
+        problems.push("files", collision.to_string());
     }
 }
 

@@ -58,7 +58,7 @@ impl Source for File {
 
     async fn fetch(&self, limits: Limits) -> Result<Fetched, Failure> {
         let path = self.path.clone();
-        blocking(move || fetch(&path, limits)).await
+        blocking(move || fetch(&path, &limits)).await
     }
 }
 
@@ -90,12 +90,14 @@ pub(crate) async fn secret(path: &Path) -> Result<Secret, Failure> {
 }
 
 /// Files are read on threads that may block, so that a volume that hangs holds nothing else up.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let lost = |error| Failure::new(chassis::exit::Code::Software, format!("the thread that reads files: {error}"));
     task::spawn_blocking(work).await.unwrap_or_else(|error| Err(lost(error)))
 }
 
-fn fetch(path: &Path, limits: Limits) -> Result<Fetched, Failure> {
+fn fetch(path: &Path, limits: &Limits) -> Result<Fetched, Failure> {
     let found = fs::metadata(path).map_err(|error| read::refused(path, &error))?;
     let (mount, many) = if found.is_dir() { (path, true) } else { (path.parent().unwrap_or(path), false) };
     let before = data(mount);
@@ -105,17 +107,22 @@ fn fetch(path: &Path, limits: Limits) -> Result<Fetched, Failure> {
         return Err(Failure::unavailable(message).with_retry(Retry::Soon));
     }
     let (content, modified) = outcome?;
+    let mut charge = limits.budget.charge();
+    charge
+        .take(content.size())
+        .map_err(|failure| Failure { message: format!("{}: {}", path.display(), failure.message), ..failure })?;
+    charge.keep();
     let through = before.filter(|before| many || leads_through(path, &mount.join(before)));
     let version = through.or_else(|| modified.and_then(told));
     Ok(Fetched { content, version, resolved: None, media_type: None })
 }
 
-fn file(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Failure> {
+fn file(path: &Path, limits: &Limits) -> Result<(Content, Option<SystemTime>), Failure> {
     let bytes = read::read(path, limits.file)?;
     Ok((Content::File(bytes), modified(path)))
 }
 
-fn directory(path: &Path, limits: Limits) -> Result<(Content, Option<SystemTime>), Failure> {
+fn directory(path: &Path, limits: &Limits) -> Result<(Content, Option<SystemTime>), Failure> {
     let mut newest = None;
     let mut files: Vec<(String, Bytes)> = Vec::new();
     let mut left = limits.set;

@@ -66,6 +66,7 @@ mod tests {
     use chassis::exit::Code;
 
     use super::*;
+    use crate::source::Budget;
 
     fn inline(text: &str) -> Inline {
         Inline::new(Settings { content: text.to_owned() })
@@ -73,10 +74,11 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_what_was_written_up_to_the_limit() {
-        let fetched = inline("four").fetch(Limits { file: 4, files: 1, set: 4 }).await.unwrap();
+        let fetched = inline("four").fetch(Limits { file: 4, files: 1, set: 4, budget: Budget::NONE }).await.unwrap();
         assert_eq!(fetched.content, Content::File(Bytes::from_static(b"four")));
         assert_eq!((fetched.version, fetched.media_type), (None, None));
-        let failure = inline("fiver").fetch(Limits { file: 4, files: 1, set: 4 }).await.unwrap_err();
+        let failure =
+            inline("fiver").fetch(Limits { file: 4, files: 1, set: 4, budget: Budget::NONE }).await.unwrap_err();
         assert_eq!(failure.code, Code::Data);
         assert_eq!(failure.message, "inline: has 5 bytes, more than the 4 that are allowed");
     }

@@ -1,5 +1,6 @@
 //! Where files come from. Each kind of source is one file here behind [`Source`].
 
+mod budget;
 pub mod file;
 pub mod http;
 pub mod inline;
@@ -8,6 +9,7 @@ pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
 
+pub use self::budget::Budget;
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -37,7 +39,7 @@ pub trait Source: std::fmt::Debug + Send + Sync {
 }
 
 /// How much may come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// The largest file, in bytes, after decompression.
     pub file: u64,
@@ -45,6 +47,8 @@ pub struct Limits {
     pub files: usize,
     /// How much a directory may hold in all, in bytes: what is larger is no set.
     pub set: u64,
+    /// What of that is left, where several sources share it.
+    pub budget: Budget,
 }
 
 /// What was fetched.
@@ -73,9 +77,17 @@ impl Fetched {
     /// How many bytes it has in all.
     #[must_use]
     pub fn size(&self) -> usize {
-        match &self.content {
-            Content::File(bytes) => bytes.len(),
-            Content::Directory(files) => files.iter().map(|(_, bytes)| bytes.len()).sum(),
+        self.content.size()
+    }
+}
+
+impl Content {
+    /// How many bytes it has in all.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::File(bytes) => bytes.len(),
+            Self::Directory(files) => files.iter().map(|(_, bytes)| bytes.len()).sum(),
         }
     }
 }

@@ -80,6 +80,11 @@ impl Source for Redis {
                 .with_retry(Retry::Never)
                 .with_hint("set it, or correct the key or the database's number"));
         };
+        let mut charge = limits.budget.charge();
+        charge
+            .take(bytes.len())
+            .map_err(|failure| Failure { message: format!("{}: {}", self.location(), failure.message), ..failure })?;
+        charge.keep();
         Ok(Fetched { content: Content::File(bytes), version: None, resolved: None, media_type: None })
     }
 }

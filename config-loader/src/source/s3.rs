@@ -148,16 +148,20 @@ impl Source for S3 {
         let version = object.meta.version.clone().filter(|version| version != "null").or(object.meta.e_tag.clone());
         let media_type = object.attributes.get(&Attribute::ContentType);
         let media_type = media_type.and_then(|all| all.split(';').next()).map(|it| it.trim().to_owned());
-        let content = Content::File(self.content(object, limits.file).await?);
+        let content = Content::File(self.content(object, &limits).await?);
         Ok(Fetched { content, version, resolved: None, media_type })
     }
 }
 
 impl S3 {
-    async fn content(&self, object: GetResult, limit: u64) -> Result<Bytes, Failure> {
+    async fn content(&self, object: GetResult, limits: &Limits) -> Result<Bytes, Failure> {
+        let limit = limits.file;
+        let mut charge = limits.budget.charge();
         if object.meta.size > limit {
             return Err(refusal::too_large(self.place(), object.meta.size, limit));
         }
+        let at = |failure: Failure| Failure { message: format!("{}: {}", self.address, failure.message), ..failure };
+        charge.take(usize::try_from(object.meta.size).unwrap_or(usize::MAX)).map_err(at)?;
         let mut bytes = BytesMut::with_capacity(usize::try_from(object.meta.size).unwrap_or_default());
         let mut stream = object.into_stream();
         while let Some(part) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
@@ -168,6 +172,7 @@ impl S3 {
             }
             bytes.extend_from_slice(&part);
         }
+        charge.keep();
         Ok(bytes.freeze())
     }
 }

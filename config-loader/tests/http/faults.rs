@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chassis::exit::Code::{Data, Denied, Unavailable};
+use chassis::exit::Code::{Data, Deadline, Denied, Unavailable};
 use config_loader::{
     failure::Retry::{After, Never, Soon},
     source::Source,
@@ -30,7 +30,7 @@ async fn a_server_that_hangs() {
     // In the clear before the answer begins, and with TLS before its handshake has ended.
     for url in [server.url("/a"), server.url("/a").replace("http:", "https:")] {
         let http = source(&settings(url)).with_stall(Duration::from_millis(300));
-        assert_failure(&failed(&http).await, Unavailable, Soon, "/a: no answer within 300ms");
+        assert_failure(&failed(&http).await, Deadline, Soon, "/a: no answer within 300ms");
     }
 }
 
@@ -39,7 +39,7 @@ async fn a_server_that_stops_half_way() {
     let half = Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").then(Then::Hang);
     let server = Server::answering(half).await;
     let http = source(&settings(server.url("/a"))).with_stall(Duration::from_secs(2));
-    assert_failure(&failed(&http).await, Unavailable, Soon, "/a: nothing more came for 2s, after 4 bytes");
+    assert_failure(&failed(&http).await, Deadline, Soon, "/a: nothing more came for 2s, after 4 bytes");
 }
 
 #[tokio::test]

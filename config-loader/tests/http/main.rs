@@ -20,13 +20,13 @@ use chassis::{config::Environment, exit::Code};
 use config_loader::{
     failure::{Failure, Retry},
     source::{
-        Content, Fetched, Limits, Source,
+        Budget, Content, Fetched, Limits, Source,
         http::{Http, HttpSettings},
     },
 };
 
 /// A megabyte is enough for anything here.
-const LIMITS: Limits = Limits { file: 1 << 20, files: 1, set: 1 << 20 };
+const LIMITS: Limits = Limits { file: 1 << 20, files: 1, set: 1 << 20, budget: Budget::NONE };
 
 /// Nothing takes so long; it is there so that a test that hangs fails.
 const AT_MOST: Duration = Duration::from_secs(60);

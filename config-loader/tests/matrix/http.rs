@@ -29,9 +29,23 @@ const CUT: &str = "the server closed the connection, or sent less than it announ
 const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 const ROWS: [Row; 25] = [
-    ("hangs", SHORT, |_| vec![Reply::raw("").then(Then::Hang)], 75, "no answer before the deadline", RAISE),
-    ("hangs half way", SHORT, |_| vec![announcing(100).then(Then::Hang)], 75, "before the deadline", RAISE),
-    ("drips", SHORT, |_| vec![announcing(9999).then(drip())], 75, "before the deadline", RAISE),
+    (
+        "hangs",
+        SHORT,
+        |_| vec![Reply::raw("").then(Then::Hang)],
+        75,
+        "no answer within",
+        "look whether the server is alive",
+    ),
+    (
+        "hangs half way",
+        SHORT,
+        |_| vec![announcing(100).then(Then::Hang)],
+        75,
+        "nothing more came for",
+        "look whether the server is alive",
+    ),
+    ("drips", SHORT, |_| vec![announcing(9999).then(drip())], 75, "did not come to its end before the deadline", RAISE),
     ("cuts before it answers", SHORT, |_| vec![Reply::raw("")], 69, "the connection broke before an answer came", LOGS),
     ("cuts in its head", SHORT, |_| vec![Reply::raw("HTTP/1.1 200 O")], 69, "broke before an answer came", LOGS),
     ("cuts half way", SHORT, |_| vec![Reply::raw(format!("{HEAD}5\r\ncanar"))], 69, "was cut off after", CUT),
@@ -45,7 +59,7 @@ const ROWS: [Row; 25] = [
         SHORT,
         |_| vec![status("500 Internal Server Error")],
         69,
-        "answers 500 Internal Server Error, and went on",
+        "answers 500 Internal Server Error; so it was at each of",
         LOGS,
     ),
     ("503 for an hour", LONG, |_| vec![busy()], 69, "answers 503 Service Unavailable", LOGS),

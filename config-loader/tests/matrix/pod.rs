@@ -186,7 +186,10 @@ impl Pod {
         let mut command = Command::new(words.next().unwrap());
         let path = std::env::var("PATH").unwrap_or_default();
         command.args(words).env_clear().env("PATH", path).envs(more.iter().cloned()).envs(variables.iter().copied());
-        command.env("CONFIG_DIR", self.directory()).env("TERMINATION_LOG", self.path("termination-log"));
+        command
+            .env("LOG_FORMAT", "text")
+            .env("CONFIG_DIR", self.directory())
+            .env("TERMINATION_LOG", self.path("termination-log"));
         // More is said than in a pod, and that has to be harmless, too.
         command.env("RUST_LOG", "debug").stdin(Stdio::null());
         let file = |name| File::create(self.path(name)).unwrap();

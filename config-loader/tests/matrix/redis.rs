@@ -177,7 +177,8 @@ fn redis_that_is_down_or_hangs() {
     };
     stands(&Pod::new(), &good, fault, &case);
 
-    let case = Case::of(&paused.place("a"), 75, "no answer before the deadline", "CONFIG_LOADER_DEADLINE");
+    let case =
+        Case::of(&paused.place("a"), 75, "did not come to its end before the deadline", "CONFIG_LOADER_DEADLINE");
     let fault = || {
         paused.server.as_ref().unwrap().pause();
         paused.source(&paused.url(), "a", "password")

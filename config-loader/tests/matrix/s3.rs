@@ -132,7 +132,7 @@ const LOGS: &str = "look at the server's own logs";
 const LIMIT: &str = "max_size or limits.file";
 
 const ROWS: [Row; 18] = [
-    ("hangs", SHORT, || Reply::raw("").then(Then::Hang), 75, "no answer before the deadline", RAISE),
+    ("hangs", SHORT, || Reply::raw("").then(Then::Hang), 75, "did not come to its end before the deadline", RAISE),
     ("hangs half way", SHORT, || announcing("content-length: 100").then(Then::Hang), 75, "before the deadline", RAISE),
     ("drips", SHORT, || announcing("content-length: 9999").then(drip()), 75, "before the deadline", RAISE),
     ("cuts before it answers", SHORT, || Reply::raw(""), 69, "was cut off", LOGS),

@@ -79,7 +79,7 @@ fn terminated(source: &dyn Source) {
     running.terminate();
     let ended = running.wait();
     let place = "the set: stopped by SIGTERM".to_owned();
-    Case { code: 75, begins: place, says: "before the set was whole", hint: "run it again", place: String::new() }
+    Case { code: 75, begins: place, says: "while the sources were asked", hint: "run it again", place: String::new() }
         .check(&ended);
     unharmed(&pod, &before, &ended);
     harmless(&pod, &first);

@@ -9,14 +9,14 @@ use chassis::exit::Code;
 use chassis::tls::Roots;
 use config_loader::failure::{Failure, Retry};
 use config_loader::source::redis::{Redis, Settings, get, set};
-use config_loader::source::{Content, Limits, Source as _};
+use config_loader::source::{Budget, Content, Limits, Source as _};
 use e2e::harness::free_port;
 use tempfile::TempDir;
 
 use crate::support::process::{Certificate, Server, given_up, program, say};
 use crate::support::scripted::{Then, scripted};
 
-const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
+const LIMITS: Limits = Limits { file: 16, files: 1, set: 16, budget: Budget::NONE };
 const AGE: Duration = Duration::from_secs(60);
 
 /// Starts one; `None` where there is none.

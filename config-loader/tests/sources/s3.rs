@@ -10,14 +10,14 @@ use chassis::exit::Code;
 use chassis::tls::Roots;
 use config_loader::failure::{Failure, Retry};
 use config_loader::source::s3::{S3, Settings};
-use config_loader::source::{Content, Fetched, Limits, Source as _};
+use config_loader::source::{Budget, Content, Fetched, Limits, Source as _};
 use e2e::harness::free_port;
 use tokio::time::timeout;
 
 use crate::support::process::{Certificate, PATIENCE, Server, given_up, program, say};
 use crate::support::scripted::{Then, scripted, scripted_over_tls};
 
-const LIMITS: Limits = Limits { file: 16, files: 1, set: 16 };
+const LIMITS: Limits = Limits { file: 16, files: 1, set: 16, budget: Budget::NONE };
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "hush-hush")];
 

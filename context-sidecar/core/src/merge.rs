@@ -90,15 +90,20 @@ pub enum Expand {
     Parent,
 }
 
-/// The same text is there once, where it ranks best.
+/// What several documents say in the same words is there once, where it ranks best: the others are copies. What one
+/// document says in two places stays: each is a place to cite, and around each is something else.
 #[must_use]
 pub fn dedupe(mut passages: Vec<Passage>) -> Vec<Passage> {
-    let is_first: Vec<bool> = {
-        let mut seen = HashSet::new();
-        passages.iter().map(|passage| seen.insert(passage.chunk.text.trim())).collect()
+    let stays: Vec<bool> = {
+        let mut seen: HashMap<&str, &str> = HashMap::new();
+        let is_own = |passage: &Passage, first: &str| first == passage.chunk.document_id;
+        passages
+            .iter()
+            .map(|passage| is_own(passage, seen.entry(passage.chunk.text.trim()).or_insert(&passage.chunk.document_id)))
+            .collect()
     };
-    let mut is_first = is_first.into_iter();
-    passages.retain(|_| is_first.next().unwrap_or(true));
+    let mut stays = stays.into_iter();
+    passages.retain(|_| stays.next().unwrap_or(true));
     passages
 }
 
@@ -303,6 +308,10 @@ mod tests {
         let (one, same) = (cut("d", "Same text."), cut("e", "Same text.\n"));
         let found = vec![passage(&one[0], 1.0), passage(&same[0], 0.9)];
         assert_eq!(dedupe(found.clone()), found[..1]);
+        let again = &cut("d", &format!("{}Same text.", "Something else before it. ".repeat(20))).pop().unwrap();
+        let again = Chunk { text: "Same text.".to_owned(), ..again.clone() };
+        let found = vec![passage(&one[0], 1.0), passage(&again, 0.9)];
+        assert_eq!(dedupe(found.clone()), found);
     }
 
     proptest! {

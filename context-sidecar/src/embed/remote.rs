@@ -13,63 +13,22 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
 
 use super::{
-    Dialect, Embedder, Memory, Purpose, batch,
+    Dialect, Embedder, Memory, Purpose, Settings, batch,
     flight::{self, Flights, Pilot, Place},
     memory::Key,
     vector,
     wire::{OpenAiAnswer, OpenAiQuestion, TeiQuestion, Vector},
 };
 use crate::{
-    breaker::{Gate, Outcome, Policy},
+    breaker::{Gate, Outcome},
     http::{Call, Client, Endpoint, Token, Trouble},
 };
-
-/// The pod's ambassador.
-pub const AMBASSADOR: &str = "http://127.0.0.1:7070/v1";
 
 /// How often the same is tried, the first time counted.
 const TRIES: usize = 4;
 
 /// A call with less time than this that comes too late says nothing about the server.
 const FAIR: Duration = Duration::from_secs(1);
-
-/// How a server is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// The model's name, and part of the name of every vector.
-    pub model: String,
-    /// What the server speaks.
-    pub dialect: Dialect,
-    /// The most texts of a request. Default: 64, for TEI 32.
-    pub items: usize,
-    /// The most bytes of text of a request. Default: 1 MiB.
-    pub bytes: usize,
-    /// The most requests at a time. Default: 4.
-    pub at_once: usize,
-    /// Put before every query: `query: ` for e5, `search_query: ` for nomic.
-    pub query_prefix: String,
-    /// Put before every document: `passage: ` for e5, `search_document: ` for nomic.
-    pub document_prefix: String,
-    /// When it is left alone.
-    pub breaker: Policy,
-}
-
-impl Settings {
-    /// The defaults for a model.
-    #[must_use]
-    pub fn of(model: impl Into<String>, dialect: Dialect) -> Self {
-        Self {
-            model: model.into(),
-            dialect,
-            items: dialect.items(),
-            bytes: 1 << 20,
-            at_once: 4,
-            query_prefix: String::new(),
-            document_prefix: String::new(),
-            breaker: Policy::default(),
-        }
-    }
-}
 
 /// A server that makes vectors.
 pub struct Remote {
@@ -78,7 +37,9 @@ pub struct Remote {
     dimension: OnceLock<usize>,
     memory: Memory,
     flights: Flights,
-    slots: Semaphore,
+    documents: Semaphore,
+    /// Slots of their own: somebody waits for a query, and nobody is to wait for a whole ingest.
+    queries: Semaphore,
     gate: Gate,
 }
 
@@ -106,7 +67,8 @@ impl Remote {
             dimension: OnceLock::new(),
             memory,
             flights: Flights::default(),
-            slots: Semaphore::new(settings.at_once.max(1)),
+            documents: Semaphore::new(settings.at_once.max(1)),
+            queries: Semaphore::new(settings.at_once.max(1)),
             gate: Gate::new(settings.breaker.clone()),
             settings,
         })
@@ -119,7 +81,12 @@ impl Remote {
     }
 
     /// Vectors for texts that are all different.
-    async fn distinct(&self, texts: &HashMap<Key, String>, call: &Call) -> Result<HashMap<Key, Arc<[f32]>>, Trouble> {
+    async fn distinct(
+        &self,
+        texts: &HashMap<Key, String>,
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<HashMap<Key, Arc<[f32]>>, Trouble> {
         let mut made = HashMap::with_capacity(texts.len());
         while made.len() < texts.len() {
             let (mut tasks, mut theirs) = (Vec::new(), Vec::new());
@@ -140,7 +107,7 @@ impl Remote {
                     Place::Theirs(flight) => theirs.push((*key, flight)),
                 }
             }
-            made.extend(self.make(tasks, call).await?);
+            made.extend(self.make(tasks, purpose, call).await?);
             for (key, flight) in theirs {
                 let news = call.within(flight::wait(flight)).await;
                 match news.ok_or_else(|| Trouble::Late { place: self.endpoint.place(), after: Duration::ZERO })? {
@@ -154,23 +121,33 @@ impl Remote {
         Ok(made)
     }
 
-    async fn make(&self, mut tasks: Vec<Task<'_>>, call: &Call) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
+    async fn make(
+        &self,
+        mut tasks: Vec<Task<'_>>,
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
         // Texts of like lengths go together: a server pads them to the longest.
         tasks.sort_by_key(|task| task.text.len());
         let lengths: Vec<usize> = tasks.iter().map(|task| task.text.len()).collect();
         let mut rest = tasks.into_iter();
         let mut batches = Vec::new();
         for run in batch::cut(&lengths, self.settings.items.max(1), self.settings.bytes) {
-            batches.push(self.batch(rest.by_ref().take(run.len()).collect(), call));
+            batches.push(self.batch(rest.by_ref().take(run.len()).collect(), purpose, call));
         }
         let under_way = stream::iter(batches).buffer_unordered(self.settings.at_once.max(1));
         let made: Vec<_> = under_way.try_collect().await?;
         Ok(made.into_iter().flatten().collect())
     }
 
-    async fn batch(&self, tasks: Vec<Task<'_>>, call: &Call) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
+    async fn batch(
+        &self,
+        tasks: Vec<Task<'_>>,
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<Vec<(Key, Arc<[f32]>)>, Trouble> {
         let texts: Vec<&str> = tasks.iter().map(|task| task.text).collect();
-        match self.insist(&texts, call).await {
+        match self.insist(&texts, purpose, call).await {
             Ok(vectors) => {
                 let mut made = Vec::with_capacity(tasks.len());
                 for (task, vector) in tasks.into_iter().zip(vectors) {
@@ -192,8 +169,12 @@ impl Remote {
     }
 
     /// Tries it, and again where that may help and there is time.
-    async fn insist(&self, texts: &[&str], call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
-        let slot = call.within(self.slots.acquire()).await;
+    async fn insist(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
+        let slots = match purpose {
+            Purpose::Query => &self.queries,
+            Purpose::Document => &self.documents,
+        };
+        let slot = call.within(slots.acquire()).await;
         let _slot = slot.ok_or_else(|| Trouble::Late { place: self.endpoint.place(), after: Duration::ZERO })?;
         let waits = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
@@ -277,7 +258,7 @@ impl Embedder for Remote {
         });
         let named: Vec<(Key, String)> = named.collect();
         let keys: Vec<Key> = named.iter().map(|(key, _)| *key).collect();
-        let made = self.distinct(&named.into_iter().collect(), call).await?;
+        let made = self.distinct(&named.into_iter().collect(), purpose, call).await?;
         Ok(keys.iter().filter_map(|key| made.get(key)).map(|vector| vector.to_vec()).collect())
     }
 }

@@ -4,13 +4,16 @@ use context_sidecar::embed::{Dialect, Embedder as _, Memory, Purpose, Remote, Se
 use e2e::harness::Setup;
 
 use crate::{
-    call, client,
-    minilm::{self, MiniLm},
+    call, client, minilm,
     server::{Reply, Server, embeddings, unit},
+    support::MiniLm,
 };
 
 fn in_front_of(base: &str) -> Setup {
-    Setup::new().env("PRIMARY_PROVIDER", "openai").env("OPENAI_API_KEY", "sk-test").env("OPENAI_BASE_URL", base)
+    Setup::new().env("EMBEDDER_KEY", "sk-test").config(&format!(
+        "providers:\n  embedder: {{ kind: openai-compatible, base_url: {base}, keys: [ {{ env: EMBEDDER_KEY }} ] }}\n\
+         routes:\n  - {{ model: \"*\", targets: [ {{ provider: embedder }} ] }}\n"
+    ))
 }
 
 #[tokio::test]

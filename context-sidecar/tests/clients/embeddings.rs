@@ -3,11 +3,13 @@
 use std::fs;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use chassis::{config::Environment, telemetry};
 use context_sidecar::{
     embed::{Dialect, Embedder as _, Memory, Purpose, Remote},
     http::{Call, Token},
 };
 use serde_json::json;
+use tracing::Instrument as _;
 
 use crate::{
     call, client, embedder,
@@ -80,6 +82,8 @@ async fn batches_are_bounded_and_what_is_known_is_not_asked_again() {
     for request in &asked {
         let bytes: usize = request.texts().iter().map(String::len).sum();
         assert!(request.texts().len() <= 10 && bytes <= 60, "{request:?}");
+        // Like lengths together: a server pads them to the longest.
+        assert!(request.texts().is_sorted_by_key(String::len), "{request:?}");
     }
     assert_eq!(asked.iter().map(|request| request.texts().len()).sum::<usize>(), 100);
 }
@@ -126,4 +130,17 @@ async fn the_token_and_the_id_of_the_request_go_along_and_a_new_token_is_seen() 
     assert_eq!(asked[1].header("authorization"), Some("Bearer second"));
     assert_eq!(asked[1].header("x-request-id"), None);
     assert_eq!(asked[0].header("user-agent").map(|agent| agent.starts_with("context-sidecar/")), Some(true));
+}
+
+#[tokio::test]
+async fn the_trace_goes_along() {
+    // Nobody is there to collect it, which is nothing to the trace.
+    let environment = Environment::from_pairs([("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]);
+    let _guard = telemetry::init(&telemetry::Settings { service: "test", version: "0", environment: &environment });
+    let server = Server::start(|_, request| embeddings(request)).await;
+    let embedder = embedder(&server.base(), settings(Dialect::OpenAi));
+    let span = tracing::info_span!("retrieve");
+    embedder.embed(&["a"], Purpose::Query, &call()).instrument(span).await.unwrap();
+    let parent = server.asked()[0].header("traceparent").map(str::len);
+    assert_eq!(parent, Some(55));
 }

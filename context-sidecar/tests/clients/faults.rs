@@ -141,6 +141,20 @@ async fn a_server_that_is_away_is_left_alone_and_found_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_slow_is_left_alone_but_not_for_a_caller_that_gave_it_no_time() {
+    let server = Server::answering(Reply::Hang).await;
+    let breaker = Policy { in_a_row: 2, open: crate::PATIENCE, ..Policy::default() };
+    let embedder = embedder(&server.base(), Settings { breaker, ..settings(Dialect::OpenAi) });
+    for (time, state) in [(50, State::Closed), (1_050, State::Open)] {
+        for _ in 0..2 {
+            let call = Call::until(clock::now() + Duration::from_millis(time));
+            assert_eq!(embedder.embed(&["a"], Purpose::Query, &call).await.unwrap_err().kind(), "late");
+        }
+        assert_eq!(embedder.gate().state(), state);
+    }
+}
+
+#[tokio::test]
 async fn nobody_listens() {
     let address = e2e::harness::free_port();
     let embedder = embedder(&format!("http://{address}/v1"), settings(Dialect::OpenAi));
@@ -152,10 +166,12 @@ async fn nobody_listens() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut() {
-    let server = Server::answering(Reply::status("200 OK", "[1]".repeat(1_000))).await;
-    let endpoint = Endpoint::new(&client(), &server.base(), "/x", None).unwrap().with_largest(2_000);
-    let trouble = endpoint.ask::<Value>(&json!({}), "a list", &call()).await.unwrap_err();
-    assert_eq!(trouble, Trouble::TooLarge { place: server.url("/v1/x"), limit: 2_000 });
+    for reply in [Reply::status("200 OK", "[1]".repeat(1_000)), Reply::Endless] {
+        let server = Server::answering(reply).await;
+        let endpoint = Endpoint::new(&client(), &server.base(), "/x", None).unwrap().with_largest(2_000);
+        let trouble = endpoint.ask::<Value>(&json!({}), "a list", &call()).await.unwrap_err();
+        assert_eq!(trouble, Trouble::TooLarge { place: server.url("/v1/x"), limit: 2_000 });
+    }
 }
 
 #[tokio::test]
@@ -167,6 +183,22 @@ async fn a_token_that_is_not_accepted_is_named_and_not_shown() {
     let trouble = embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap_err();
     let told = format!("{trouble} {embedder:?}");
     assert!(told.contains(file.path().to_str().unwrap()) && !told.contains("4711"), "{told}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_is_read_again_even_if_its_file_looks_the_same() {
+    let server = Server::start(|_, request| match request.header("authorization") {
+        Some("Bearer new") => embeddings(request),
+        _ => Reply::status("401 Unauthorized", ""),
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "old").unwrap();
+    let written = file.as_file().metadata().unwrap().modified().unwrap();
+    let embedder = with_token(&server.await.base(), Token::at(file.path()).unwrap());
+    assert_eq!(embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap_err().kind(), "denied");
+    fs::write(file.path(), "new").unwrap();
+    file.as_file().set_modified(written).unwrap();
+    assert_eq!(embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap(), [unit("a")]);
 }
 
 #[test]

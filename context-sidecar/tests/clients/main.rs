@@ -1,4 +1,5 @@
 //! Embedders, rerankers and all that may go wrong with them, against servers that do as they are told; and a real model.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ambassador;
 mod embeddings;
@@ -7,6 +8,8 @@ mod minilm;
 mod rerank;
 mod server;
 mod single_flight;
+#[path = "../support/minilm.rs"]
+mod support;
 
 use std::{sync::Arc, time::Duration};
 

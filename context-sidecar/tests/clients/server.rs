@@ -48,6 +48,8 @@ pub(crate) enum Reply {
     Later(Duration, String, Vec<u8>),
     /// The connection is closed after the first bytes of an answer.
     CutOff,
+    /// An answer that does not say how long it is, and has no end.
+    Endless,
     /// Nothing, until the other side goes.
     Hang,
 }
@@ -64,7 +66,7 @@ impl Reply {
     pub(crate) fn after(self, pause: Duration) -> Self {
         match self {
             Self::Http(head, body) => Self::Later(pause, head, body),
-            other => other,
+            other @ (Self::Later(..) | Self::CutOff | Self::Endless | Self::Hang) => other,
         }
     }
 }
@@ -140,6 +142,11 @@ async fn write(stream: &mut TcpStream, reply: Reply) -> Option<()> {
         }
         Reply::CutOff => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\"").await;
+            return None;
+        }
+        Reply::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n[").await.ok()?;
+            while stream.write_all(b"1, ").await.is_ok() {}
             return None;
         }
         Reply::Hang => {

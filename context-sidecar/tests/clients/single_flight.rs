@@ -83,3 +83,24 @@ async fn whoever_waits_takes_over_when_the_first_goes_away_or_has_less_time() {
         assert_eq!(server.asked().len(), 2);
     }
 }
+
+#[tokio::test]
+async fn a_query_does_not_wait_for_an_ingest_which_has_only_so_many_requests_at_a_time() {
+    let server = Server::start(|_, request| match request.texts()[0].as_str() {
+        "query" => embeddings(request),
+        _ => Reply::Hang,
+    });
+    let server = server.await;
+    let narrow = context_sidecar::embed::Settings { items: 1, at_once: 2, ..settings(Dialect::OpenAi) };
+    let embedder = Arc::new(embedder(&server.base(), narrow));
+    let ingest = task::spawn({
+        let embedder = Arc::clone(&embedder);
+        async move { embedder.embed(&["a", "b", "c", "d"], Purpose::Document, &call()).await }
+    });
+    asked(&server, 2).await;
+    // Over before the ingest is, which would make room.
+    let call = Call::until(clock::now() + crate::PATIENCE / 4);
+    assert_eq!(embedder.embed(&["query"], Purpose::Query, &call).await.unwrap(), [unit("query")]);
+    assert_eq!(server.asked().len(), 3);
+    ingest.abort();
+}

@@ -1,6 +1,10 @@
 //! Qdrant down, slow, wrong, strict, full: what is said then, and what it was asked.
 
 use std::fs;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use chassis::config::Environment;
@@ -91,6 +95,23 @@ async fn a_call_that_is_given_up_lets_go_of_its_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_gone_is_replaced_once() {
+    let left = Arc::new(AtomicUsize::new(0));
+    let shared = Arc::clone(&left);
+    let server = Scripted::start(move |asked| {
+        let gone = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if gone { Reply::Gone } else { as_usual(asked, "1.18.2") }
+    });
+    let store = store(server.url());
+    store.ping().await.unwrap();
+    left.store(1, Ordering::SeqCst);
+    store.ping().await.unwrap();
+    left.store(2, Ordering::SeqCst);
+    let fault = store.ping().await.unwrap_err();
+    assert!(matches!(&fault, Fault::Unavailable(told) if told.contains("has broken off")), "{fault:?}");
+}
+
+#[tokio::test]
 async fn every_request_says_whose_points_it_is_about() {
     let server = Scripted::start(|asked| as_usual(asked, "1.19.0"));
     let store = store(server.url());
@@ -157,6 +178,18 @@ async fn what_is_written_comes_in_pieces_that_qdrant_takes() {
         written.iter().all(|asked| many(asked) <= 100 && asked.bytes <= 4 << 20 && asked.line.contains("wait=true"))
     );
     assert_eq!(written.len(), 7);
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_too_large_for_a_request_is_told() {
+    let Some(server) = Server::stand_in(free_port(), &[]) else { e2e::skip!("{}", server::ABSENT) };
+    let store = server.store();
+    store.create(&scope().collection, &kind()).await.unwrap();
+    let mut all = points(&scope(), 1, &mut Random::new(63));
+    all[0].chunk.text = "x".repeat(33 << 20);
+    let fault = timeout(PATIENCE, store.put(&scope(), &all)).await.unwrap().unwrap_err();
+    let Fault::Refused(told) = &fault else { panic!("{fault:?}") };
+    assert!(told.contains("max_request_size_mb"), "{told}");
 }
 
 #[tokio::test]

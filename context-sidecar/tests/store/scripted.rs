@@ -38,6 +38,8 @@ pub(crate) enum Reply {
     Cut,
     /// Nothing, until the other side goes.
     Silence,
+    /// The connection is gone before anything is answered.
+    Gone,
 }
 
 type Handler = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
@@ -100,6 +102,7 @@ impl Scripted {
                     write.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"result\": [").ok()?;
                     return None;
                 }
+                Reply::Gone => return None,
                 Reply::Silence => {
                     let _ = read.read(&mut [0]);
                     return None;

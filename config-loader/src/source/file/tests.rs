@@ -6,8 +6,9 @@ use chassis::exit::Code;
 use tempfile::TempDir;
 
 use super::*;
+use crate::source::Budget;
 
-const LIMITS: Limits = Limits { file: 16, files: 4, set: 40 };
+const LIMITS: Limits = Limits { file: 16, files: 4, set: 40, budget: Budget::NONE };
 
 async fn fetched(path: impl AsRef<Path>) -> Result<Fetched, Failure> {
     File::new(Settings { path: path.as_ref().to_owned() }).fetch(LIMITS).await

@@ -16,10 +16,11 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
 };
 
-/// The name under which Google serves credentials. A proxy would resolve it for us.
-const METADATA_NAME: &str = "metadata.google.internal";
+/// The names under which Google and AWS serve credentials. A proxy would resolve them for us.
+const METADATA_NAMES: [&str; 5] =
+    ["metadata.google.internal", "metadata.goog", "metadata", "instance-data.ec2.internal", "instance-data"];
 
-/// What that name stands for.
+/// What they stand for.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// Where clouds serve credentials outside of the link-local range: Alibaba, Azure, Oracle.
@@ -81,10 +82,10 @@ impl Rules {
         Self { allowed }
     }
 
-    /// Looks at what can be told from a URL alone: an address in it, or the name that Google gave its own.
+    /// Looks at what can be told from a URL alone: an address in it, or a name that clouds gave their own.
     pub(super) fn look_at(&self, url: &Url) -> Result<(), Forbidden> {
         let Some(host) = url.host_str() else { return Ok(()) };
-        if host.trim_end_matches('.').eq_ignore_ascii_case(METADATA_NAME) {
+        if METADATA_NAMES.iter().any(|name| host.trim_end_matches('.').eq_ignore_ascii_case(name)) {
             return self.admit(host, METADATA.into());
         }
         // The parser has written every form of an address (hexadecimal, one number) in the usual one.

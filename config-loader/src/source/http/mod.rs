@@ -13,7 +13,6 @@ mod tls;
 mod verdict;
 
 pub use address::Names;
-pub use body::looks_like_html;
 pub use settings::{Fault, HttpSettings};
 pub use tls::Trust;
 
@@ -126,6 +125,8 @@ impl Http {
         loop {
             let place = trail.place();
             self.rules.look_at(trail.here()).map_err(|forbidden| verdict::refused_address(&place, &forbidden))?;
+            // A version is one of what the URL itself gave; what it leads to now may have another one of the same name.
+            let known = known.filter(|_| trail.resolved().is_none());
             let request = self.dress(client.get(trail.here().clone()), own, known)?;
             let answer = request.send().await.map_err(|error| verdict::unanswered(&place, &error, self.stall))?;
             match (answer.status(), target(&answer)) {
@@ -172,9 +173,11 @@ impl Http {
         let headers = self.headers.iter().filter(|(name, _)| harmless(name));
         let mut headers: HeaderMap = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
         headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("gzip"));
-        if let Some((known, value)) = known.and_then(|known| Some((known, known.parse().ok()?))) {
-            let dated = httpdate::parse_http_date(known).is_ok();
-            headers.insert(if dated { header::IF_MODIFIED_SINCE } else { header::IF_NONE_MATCH }, value);
+        // A date says less: what was replaced by something older has not been modified since.
+        if let Some(value) =
+            known.filter(|known| httpdate::parse_http_date(known).is_err()).and_then(|known| known.parse().ok())
+        {
+            headers.insert(header::IF_NONE_MATCH, value);
         }
         let request = request.headers(headers);
         if own { self.credentials.apply(request) } else { Ok(request) }
@@ -203,11 +206,15 @@ impl Http {
         };
         let announced = answer.content_length();
         if let Some(bytes) = announced.filter(|bytes| *bytes > limits.file) {
-            return Err(too_large(place, Some(bytes), limits));
+            return Err(too_large(place, Some(bytes), &limits));
         }
+        let mut charge = limits.budget.charge();
+        // What is announced is reserved at once, so that nothing comes in vain.
+        let mut held = usize::try_from(announced.unwrap_or_default()).unwrap_or(usize::MAX);
+        charge.take(held).map_err(|failure| at(place, failure))?;
         let mut collector = Collector::new(encoding, limits.file, announced);
         let spoilt = |spoilt| match spoilt {
-            Spoilt::TooLarge => too_large(place, None, limits),
+            Spoilt::TooLarge => too_large(place, None, &limits),
             Spoilt::NotGzip => Failure::data(format!("{place}: is announced as gzip, and is not, or not to its end"))
                 .with_retry(Retry::Soon)
                 .with_hint("let the server send it as it is, or compress it again"),
@@ -215,11 +222,17 @@ impl Http {
         loop {
             let piece = answer.chunk().await;
             match piece.map_err(|error| verdict::broken_off(place, &error, collector.came(), self.stall))? {
-                Some(piece) => collector.push(&piece).map_err(spoilt)?,
+                Some(piece) => {
+                    collector.push(&piece).map_err(spoilt)?;
+                    let more = collector.held().saturating_sub(held);
+                    charge.take(more).map_err(|failure| at(place, failure))?;
+                    held = held.saturating_add(more);
+                }
                 None => break,
             }
         }
         let bytes: Bytes = collector.finish().map_err(spoilt)?;
+        charge.keep();
         Ok(Fetched { content: Content::File(bytes), version, resolved: None, media_type })
     }
 }
@@ -233,7 +246,12 @@ fn target(answer: &Response) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn too_large(place: &str, announced: Option<u64>, limits: Limits) -> Failure {
+/// The same, with its place.
+fn at(place: &str, failure: Failure) -> Failure {
+    Failure { message: format!("{place}: {}", failure.message), ..failure }
+}
+
+fn too_large(place: &str, announced: Option<u64>, limits: &Limits) -> Failure {
     let limit = Size::bytes(limits.file);
     let how = announced.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"));
     Failure::data(format!("{place}: is larger than {limit}{how}"))

@@ -36,8 +36,17 @@ pub struct HttpSettings {
 impl From<&file::Http> for HttpSettings {
     /// What the file says. A URL that is missing is empty here, which is a fault.
     fn from(http: &file::Http) -> Self {
-        let file::Http { url, headers, bearer_file, basic, tls, proxy, allow_http_redirect, allow_addresses } =
-            http.clone();
+        let file::Http {
+            url,
+            headers,
+            bearer_file,
+            basic,
+            tls,
+            proxy,
+            timeout: _,
+            allow_http_redirect,
+            allow_addresses,
+        } = http.clone();
         Self {
             url: url.unwrap_or_default(),
             headers,

@@ -12,6 +12,8 @@ use reqwest::{
 };
 use rustls::{AlertDescription, CertificateError};
 
+use chassis::exit::Code;
+
 use super::address::Forbidden;
 use crate::failure::{Failure, Retry};
 
@@ -86,7 +88,8 @@ pub(super) fn unanswered(place: &str, error: &reqwest::Error, stall: Duration) -
             .with_hint("look whether the proxy may go there, or name the host in NO_PROXY");
     }
     if error.is_timeout() {
-        return Failure::unavailable(format!("{place}: no answer within {stall:?}"))
+        return Failure::new(Code::Deadline, format!("{place}: no answer within {stall:?}"))
+            .with_retry(Retry::Soon)
             .with_hint("look whether the server is alive, and whether a network policy drops the packets");
     }
     if error.is_dns() {
@@ -104,7 +107,8 @@ pub(super) fn unanswered(place: &str, error: &reqwest::Error, stall: Duration) -
 /// The answer began, and does not end as it should.
 pub(super) fn broken_off(place: &str, error: &reqwest::Error, came: u64, stall: Duration) -> Failure {
     if error.is_timeout() {
-        return Failure::unavailable(format!("{place}: nothing more came for {stall:?}, after {came} bytes"))
+        return Failure::new(Code::Deadline, format!("{place}: nothing more came for {stall:?}, after {came} bytes"))
+            .with_retry(Retry::Soon)
             .with_hint("look whether the server is alive");
     }
     if let Some(tls) = find::<rustls::Error>(error) {
@@ -129,6 +133,8 @@ fn untrusted(place: &str, error: &rustls::Error) -> Failure {
             "the certificate is for another name: use that in the URL (tls.ca_file does not help)"
         } else if matches!(why, Expired | ExpiredContext { .. }) {
             "the server's certificate is to be renewed (tls.ca_file does not help)"
+        } else if why.to_string().contains("CaUsedAsEndEntity") {
+            "the server shows the authority's own certificate: let it have one that the authority has signed"
         } else {
             "name the authority that signed it with tls.ca_file, or SSL_CERT_FILE"
         });
@@ -167,7 +173,6 @@ fn last(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chassis::exit::Code;
 
     fn of(status: u16, retry: Option<&str>) -> (Code, Retry) {
         let mut headers = HeaderMap::new();

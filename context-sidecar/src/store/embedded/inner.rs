@@ -101,7 +101,9 @@ impl Inner {
             Arc::clone(index.scopes.entry(scope.clone()).or_insert_with(|| Arc::new(RwLock::new(Rows::new(dimension)))))
         };
         let mut rows = rows.write().unwrap_or_else(PoisonError::into_inner);
-        rows.remove(&ids, (ids.len() < FEW).then_some(&removed));
+        if new < ids.len() {
+            rows.remove(&ids, (ids.len() < FEW).then_some(&removed));
+        }
         records.into_iter().for_each(|record| rows.add(record.entry));
         Ok(())
     }
@@ -145,5 +147,50 @@ impl Inner {
                 Err(fault)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use context_core::{
+        document::{Chunk, Metadata, Span},
+        point::{Point, Sparse},
+    };
+
+    use super::*;
+
+    fn record(scope: &Scope, document: &str) -> Record {
+        let chunk = Chunk {
+            document_id: document.to_owned(),
+            chunk: 0,
+            text: "t".to_owned(),
+            span: Span { start: 0, end: 1 },
+            title: None,
+            url: None,
+            metadata: Metadata::new(),
+        };
+        let lexical = Sparse { indices: vec![1], values: vec![1.0] };
+        let id = PointId::of(scope, document, 0, "");
+        let point = Point { id, chunk, hash: String::new(), written: 0, expires: None, dense: None, lexical };
+        Record::of(&point).unwrap()
+    }
+
+    #[test]
+    fn what_a_failed_write_has_left_on_the_disk_is_in_memory_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = Inner::new(Disk::open(directory.path()).unwrap(), 10).unwrap();
+        let scope = Scope { tenant: "acme".parse().unwrap(), collection: "docs".parse().unwrap() };
+        inner.disk.create(&scope.collection, &Kind { dense: None }).unwrap();
+        inner.index.write().unwrap().kinds.insert(scope.collection.clone(), Kind { dense: None });
+        inner.put(&scope, vec![record(&scope, "a")]).unwrap();
+        // It was committed, and then the disk said that it was not.
+        inner.disk.write(&scope, &[record(&scope, "b")], &[PointId::of(&scope, "a", 0, "")]).unwrap();
+        let failed = Err(Fault::Unavailable("the disk is gone".to_owned()));
+        let told = inner.written(&mut inner.writer.lock().unwrap(), failed).unwrap_err();
+        assert_eq!(told, Fault::Unavailable("the disk is gone".to_owned()));
+        let documents = inner.ask(&scope, |rows| rows.documents(None, None, 9)).unwrap();
+        assert_eq!(documents, [("b".to_owned(), 1)]);
+        inner.put(&scope, vec![record(&scope, "c")]).unwrap();
+        assert_eq!(inner.ask(&scope, Rows::len).unwrap(), 2);
     }
 }

@@ -1,7 +1,7 @@
 //! What a scope has in memory: all that a search looks at. There is one for each tenant of a collection, so that nothing
 //! that is done for a tenant can see another's, and a word weighs what it does among the tenant's own chunks.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Rows {
 
     /// Takes points out. `words` are all that they had, where that is known.
     pub(super) fn remove(&mut self, ids: &[PointId], words: Option<&[u32]>) {
-        let mut gone = HashSet::new();
+        let mut gone = vec![false; self.slots.len()];
         let mut worded = 0;
         for id in ids {
             let Some(slot) = self.by_id.remove(id) else { continue };
@@ -113,10 +113,10 @@ impl Rows {
                 }
             }
             worded += usize::from(row.worded);
-            gone.insert(slot);
+            gone.get_mut(slot as usize).into_iter().for_each(|gone| *gone = true);
+            self.free.push(slot);
         }
-        self.postings.remove(words, worded, |slot| gone.contains(&slot));
-        self.free.extend(gone);
+        self.postings.remove(words, worded, |slot| gone.get(slot as usize) == Some(&true));
     }
 
     /// The best of each leg.

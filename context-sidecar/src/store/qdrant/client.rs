@@ -161,7 +161,14 @@ impl Server {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
         let unreached = |error: reqwest::Error| unreached(&self.at, &error.without_url());
-        let mut answer = request.send().await.map_err(unreached)?;
+        // A connection that stood for a while may be gone, as after a restart: that is found out by using it. Asking once
+        // more is safe, since whatever is asked here does the same when it is done twice.
+        let again = request.try_clone();
+        let mut answer = match (request.send().await, again) {
+            (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
+            (sent, _) => sent,
+        }
+        .map_err(unreached)?;
         let status = answer.status();
         let mut bytes = Vec::new();
         while let Some(more) = answer.chunk().await.map_err(unreached)? {

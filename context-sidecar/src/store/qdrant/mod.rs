@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 use super::{Fault, Found, Kind, Legs, Store, Which, valid};
 use client::{About, Does, Server};
-use wire::{Count, Facet, Leg, Page, Upsert};
+use wire::{Count, Facet, Leg, Page, Query, Search, Searches, Upsert};
 
 /// Points that are written or read at once; from 128 on Qdrant gets slow.
 const BATCH: usize = 100;
@@ -70,7 +70,7 @@ impl Qdrant {
         name: &Collection,
         rest: &[&str],
         does: Does,
-        body: &Value,
+        body: &(impl serde::Serialize + Sync),
     ) -> Result<T, Fault> {
         let path: Vec<&str> = ["collections", name.as_str(), "points"].iter().chain(rest).copied().collect();
         self.server.ask(Method::POST, &path, does, Some(body), About::Collection(name)).await
@@ -139,26 +139,31 @@ impl Store for Qdrant {
     async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
         self.checked(&scope.collection, |kind| valid::legs(legs, kind)).await?;
         let fitting = conditions::fitting(&scope.tenant, filter);
-        let leg = |query: Value, using: &str, limit: usize| json!({ "query": query, "using": using, "limit": limit + TIES, "filter": fitting, "with_payload": false });
+        let leg = |query, using, limit: usize, params| Search {
+            query,
+            using,
+            limit: limit + TIES,
+            filter: &fitting,
+            with_payload: false,
+            params,
+        };
         // A leg that can find nothing is not asked for: Qdrant takes neither a limit of 0 nor a query without words.
         let dense = legs.dense.as_ref().filter(|(_, limit)| *limit > 0);
         let lexical = legs.lexical.as_ref().filter(|(words, limit)| *limit > 0 && !words.indices.is_empty());
-        let mut searches: Vec<Value> =
-            dense.map(|(vector, limit)| leg(json!(vector), "dense", *limit)).into_iter().collect();
+        let mut searches = Vec::with_capacity(2);
+        if let Some((vector, limit)) = dense {
+            searches.push(leg(Query::Dense(vector), "dense", *limit, None));
+        }
         if let Some((words, limit)) = lexical {
-            let mut search = leg(json!(words), "bm25", *limit);
-            if self.server.counts_by_filter().await
-                && let Some(search) = search.as_object_mut()
-            {
-                search.insert("params".to_owned(), json!({ "idf": { "corpus": conditions::of(&scope.tenant) } }));
-            }
-            searches.push(search);
+            let counts = self.server.counts_by_filter().await;
+            let params = counts.then(|| json!({ "idf": { "corpus": conditions::of(&scope.tenant) } }));
+            searches.push(leg(Query::Lexical(words), "bm25", *limit, params));
         }
         let mut answers = if searches.is_empty() {
             Vec::new()
         } else {
             let asked = searches.len();
-            let body = json!({ "searches": searches });
+            let body = Searches { searches };
             let answers: Vec<Leg> = self.post(&scope.collection, &["query", "batch"], Does::Read, &body).await?;
             if answers.len() != asked {
                 let (at, found) = (&self.server.at, answers.len());

@@ -108,6 +108,32 @@ pub(super) struct Page {
     pub(super) next_page_offset: Option<PointId>,
 }
 
+/// One leg of a question. Numbers are written as they are: as `Value`s they would be twice as long.
+#[derive(Serialize)]
+pub(super) struct Search<'q> {
+    pub(super) query: Query<'q>,
+    pub(super) using: &'static str,
+    pub(super) limit: usize,
+    pub(super) filter: &'q serde_json::Value,
+    pub(super) with_payload: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) params: Option<serde_json::Value>,
+}
+
+/// What one leg looks for.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Query<'q> {
+    Dense(&'q [f32]),
+    Lexical(&'q Sparse),
+}
+
+/// Both legs.
+#[derive(Serialize)]
+pub(super) struct Searches<'q> {
+    pub(super) searches: Vec<Search<'q>>,
+}
+
 /// The answer to one leg.
 #[derive(Deserialize)]
 pub(super) struct Leg {
