@@ -11,7 +11,7 @@ use std::{
 };
 
 use context_core::document::Document;
-use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use walkdir::WalkDir;
@@ -161,7 +161,8 @@ fn text_of(bytes: Vec<u8>) -> Result<String, String> {
 /// The first heading of Markdown, if it is one of the first two levels.
 fn heading(text: &str) -> Option<String> {
     let mut title: Option<String> = None;
-    for event in Parser::new(text) {
+    // What stands above the text, about it, is no heading.
+    for event in Parser::new_ext(text, Options::ENABLE_YAML_STYLE_METADATA_BLOCKS) {
         match event {
             Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
                 title = Some(String::new())
@@ -236,3 +237,6 @@ fn line(bytes: Vec<u8>, place: &str) -> Result<Document, String> {
         metadata: metadata.unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests;

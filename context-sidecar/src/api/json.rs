@@ -44,7 +44,11 @@ fn explained(error: &serde_json::Error, place: &str) -> Failure {
         Category::Syntax if text.starts_with("number out of range") => {
             return failure(format!("It has a number that is too large ({at}).")).at(place);
         }
-        Category::Syntax if text.starts_with("invalid unicode code point") || text.contains("surrogate") => {
+        Category::Syntax
+            if text.starts_with("invalid unicode code point")
+                || text.contains("hex escape")
+                || text.contains("surrogate") =>
+        {
             return failure(format!("It has a text that is no Unicode ({at})."));
         }
         Category::Syntax => return failure(format!("It is no JSON ({at}).")),

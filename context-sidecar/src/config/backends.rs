@@ -53,8 +53,12 @@ pub(super) fn url(said: &Said<'_>, problems: &mut Problems) -> Option<String> {
 /// A file with a key, which must be there now: a typo in its name is found at the start, and not by the first caller.
 pub(super) fn key_file(said: &Said<'_>, problems: &mut Problems) -> Option<PathBuf> {
     if !said.text.contains('/') {
-        let message = format!("`{}` is no path of a file with a key", excerpt(said.text));
-        problems.push_hint(said.place, message, "write a path, such as /var/run/secrets/context/key");
+        // It may well be the key, and is not repeated.
+        problems.push_hint(
+            said.place,
+            "is no path of a file with a key",
+            "write a path, such as /var/run/secrets/context/key",
+        );
         return None;
     }
     let path = PathBuf::from(said.text);
