@@ -171,6 +171,23 @@ async fn files_are_ingested_into_the_one_that_runs_and_found_there() {
     assert!(code == 77 && complained.contains("CONTEXT_TENANT"), "{complained}");
 }
 
+#[tokio::test]
+async fn what_is_too_large_for_the_sidecar_is_left_out_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    library(folder.path());
+    let config = folder.path().join("config.yaml");
+    fs::write(&config, "limits: { max_body: 2KiB }\n").unwrap();
+    fs::write(folder.path().join("docs/large.txt"), "word ".repeat(1_000)).unwrap();
+    let running = Running::start(folder.path(), &[("CONTEXT_CONFIG", config.to_str().unwrap())]).await;
+    let url = running.url();
+    let asked =
+        command(&[("CONTEXT_SERVICE_URL", &url)]).arg("ingest").arg(folder.path().join("docs")).output().unwrap();
+    let (said, complained) = (String::from_utf8(asked.stdout).unwrap(), String::from_utf8(asked.stderr).unwrap());
+    assert_eq!(said.trim(), "4 files: 3 documents created, 0 replaced, 0 unchanged, 1 failed", "{complained}");
+    assert!(complained.starts_with("large.txt: ") && complained.contains("limits.max_body"), "{complained}");
+    assert_eq!(asked.status.code(), Some(65));
+}
+
 #[test]
 fn where_none_runs_the_command_is_one() {
     if std::net::TcpStream::connect("127.0.0.1:9090").is_ok() {

@@ -169,7 +169,7 @@ impl Refused {
             500 => Code::Software,
             _ => Code::Unavailable,
         };
-        Stopped::new(code, self.message)
+        Stopped { too_large: self.status == 413, ..Stopped::new(code, self.message) }
     }
 }
 

@@ -141,5 +141,6 @@ async fn a_store_that_is_down_is_no_empty_answer() {
         let answer = sidecar.ask(method, path, &body).await;
         assert_eq!(answer.status, 503, "{method} {path}: {}", answer.text());
         assert_eq!(answer.json()["error"]["type"], "unavailable_error");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
     }
 }
