@@ -15,7 +15,7 @@ fn environment(more: &[(&str, &str)]) -> Environment {
 }
 
 fn good(file: &str, variables: &[(&str, &str)]) -> Loaded {
-    config::from_text(file, &environment(variables)).unwrap_or_else(|problems| panic!("{problems}"))
+    config::from_text(file, &environment(variables)).map_err(|problems| problems.to_string()).unwrap()
 }
 
 fn settings(file: &str) -> Settings {
