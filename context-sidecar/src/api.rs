@@ -175,13 +175,13 @@ async fn read(body: Incoming, parts: &Parts, most: usize) -> Result<Bytes, Failu
 fn busy(app: &App) -> Failure {
     let most = app.settings.limits.max_in_flight;
     let message = format!("The sidecar is at its limit of {most} requests at once (limits.max_in_flight).");
-    Failure { retry_after: Some(Duration::from_secs(1)), ..Failure::new(Kind::Busy, message) }
+    Failure::new(Kind::Busy, message)
 }
 
 /// The process ends before there was an answer.
 fn stopping() -> Failure {
     let message = "The context-sidecar is being stopped, and there was no answer yet.";
-    Failure { retry_after: Some(Duration::from_secs(1)), ..Failure::new(Kind::Unavailable, message) }
+    Failure::new(Kind::Unavailable, message)
 }
 
 /// No such path, or not by this method.

@@ -16,11 +16,13 @@ use self::service::Service;
 pub(crate) struct Stopped {
     code: Code,
     message: String,
+    /// It was too much at once.
+    too_large: bool,
 }
 
 impl Stopped {
     fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), too_large: false }
     }
 }
 
@@ -34,7 +36,7 @@ fn with<F: Future<Output = Result<Code, Stopped>>>(environment: &Environment, wo
     });
     match done {
         Ok(Ok(code)) => code,
-        Ok(Err(Stopped { code, message })) => {
+        Ok(Err(Stopped { code, message, .. })) => {
             output::complain(message);
             code
         }

@@ -163,17 +163,12 @@ fn heading(text: &str) -> Option<String> {
     let mut title: Option<String> = None;
     // What stands above the text, about it, is no heading.
     for event in Parser::new_ext(text, Options::ENABLE_YAML_STYLE_METADATA_BLOCKS) {
-        match event {
-            Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
-                title = Some(String::new())
-            }
-            Event::End(TagEnd::Heading(_)) if title.is_some() => break,
-            Event::Text(part) | Event::Code(part) => {
-                if let Some(title) = &mut title {
-                    title.push_str(&part);
-                }
-            }
-            _ => {}
+        if let Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) = event {
+            title = Some(String::new());
+        } else if let Event::Text(part) | Event::Code(part) = &event {
+            title.iter_mut().for_each(|title| title.push_str(part));
+        } else if matches!(event, Event::End(TagEnd::Heading(_))) && title.is_some() {
+            break;
         }
     }
     title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty())
@@ -220,13 +215,10 @@ fn lines<E>(
 
 fn line(bytes: Vec<u8>, place: &str) -> Result<Document, String> {
     let text = String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())?;
-    let line: Line =
-        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => {
-                "is no document: it has at least a `text`, and perhaps `id`, `title`, `url`, `metadata`".to_owned()
-            }
-            _ => "is no JSON".to_owned(),
-        })?;
+    let line: Line = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        let why = "is no document: it has at least a `text`, and perhaps `id`, `title`, `url`, `metadata`";
+        if error.is_data() { why.to_owned() } else { "is no JSON".to_owned() }
+    })?;
     let Line { id, title, text, url, metadata } = line;
     let id = id.filter(|id| !id.trim().is_empty()).unwrap_or_else(|| place.to_owned());
     Ok(Document {

@@ -82,3 +82,20 @@ fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     trace::answered(response.status());
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_that_quotes_nothing() {
+        let response = panicked(Box::new("a secret"));
+        assert_eq!(response.status().as_u16(), 500);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["type"], "internal_error");
+        assert!(!body.to_string().contains("secret"));
+    }
+}

@@ -1,12 +1,15 @@
 //! How a question is to be answered, as far as somebody says so: in a request, or in the configuration for all requests
 //! that do not. The words are the same.
 
-use std::time::Duration;
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use chassis::units::Span;
 use context_core::{freshness::Freshness, fuse, merge, threshold::Minimum};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::question::{self, MOST_RESULTS, Marks, Question};
 
@@ -28,8 +31,12 @@ pub struct Wishes {
     /// By what is searched. Default: hybrid where there is an embedder, else lexical.
     pub mode: Option<Mode>,
     /// How both legs become one ranking.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<Fusion>")]
     pub fusion: Option<Fusion>,
     /// The least that is good enough. Default: anything is.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<MinScore>")]
     pub min_score: Option<MinScore>,
     /// Whether a reranker is asked. Default: where there is one.
     pub rerank: Option<bool>,
@@ -38,6 +45,8 @@ pub struct Wishes {
     /// What stands around a passage is shown with it. Default: nothing is.
     pub expand: Option<Expand>,
     /// What is newer is worth more. Default: it is not.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<Newer>")]
     pub freshness: Option<Newer>,
     /// The tokens of the packed context. Default: none is packed; 2000 for `/v1/context`.
     pub max_tokens: Option<usize>,
@@ -62,6 +71,8 @@ pub struct Fusion {
     /// Default: dbsf.
     pub method: Option<Method>,
     /// What each leg counts.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<Weights>")]
     pub weights: Option<Weights>,
     /// The k of reciprocal rank fusion. Default: 60.
     pub k: Option<f32>,
@@ -117,6 +128,39 @@ pub struct Newer {
     pub field: String,
     /// After which time half of the worth is left.
     pub half_life: Span,
+}
+
+/// Reads an object, or nothing: serde would take a list of its fields' values for one as well.
+///
+/// # Errors
+/// It is something else.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let given = Option::<Object<T>>::deserialize(deserializer)?;
+    Ok(given.map(|Object(value)| value))
+}
+
+/// What is read from an object alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
 }
 
 /// Something wrong with a wish: which one, and what about it.

@@ -108,6 +108,35 @@ async fn it_serves_says_how_it_is_and_ends_when_asked() {
 }
 
 #[tokio::test]
+async fn without_a_store_it_lives_and_is_not_ready() {
+    let (data, admin) = (free_port().to_string(), free_port());
+    let (probes, qdrant) = (admin.to_string(), format!("http://{}", free_port()));
+    let variables = [
+        ("CONTEXT_LISTEN", data.as_str()),
+        ("CONTEXT_ADMIN_LISTEN", &probes),
+        ("QDRANT_URL", &qdrant),
+        ("CONTEXT_TENANT", "acme"),
+    ];
+    let mut process = Process::start(&mut command(&variables)).unwrap();
+    let looked = async {
+        loop {
+            if let Ok(answer) = e2e::http::get(admin, "/health/ready").await
+                && answer.text().contains("qdrant")
+                && !answer.text().contains("starting")
+            {
+                break answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ready = tokio::time::timeout(PATIENCE, looked).await.unwrap();
+    assert!(ready.status == 503 && ready.json()["reason"].is_string(), "{}", ready.text());
+    assert_eq!(e2e::http::get(admin, "/health/live").await.unwrap().status, 200);
+    process.terminate();
+    assert_eq!(process.wait(PATIENCE).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
 async fn files_are_ingested_into_the_one_that_runs_and_found_there() {
     let folder = tempfile::tempdir().unwrap();
     library(folder.path());
@@ -140,6 +169,23 @@ async fn files_are_ingested_into_the_one_that_runs_and_found_there() {
     assert!(code == 65 && complained.contains("there is no collection `nowhere`"), "{complained}");
     let (code, _, complained) = done(asks().env("CONTEXT_TENANT", "globex").args(["query", "cats"]));
     assert!(code == 77 && complained.contains("CONTEXT_TENANT"), "{complained}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_the_sidecar_is_left_out_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    library(folder.path());
+    let config = folder.path().join("config.yaml");
+    fs::write(&config, "limits: { max_body: 2KiB }\n").unwrap();
+    fs::write(folder.path().join("docs/large.txt"), "word ".repeat(1_000)).unwrap();
+    let running = Running::start(folder.path(), &[("CONTEXT_CONFIG", config.to_str().unwrap())]).await;
+    let url = running.url();
+    let asked =
+        command(&[("CONTEXT_SERVICE_URL", &url)]).arg("ingest").arg(folder.path().join("docs")).output().unwrap();
+    let (said, complained) = (String::from_utf8(asked.stdout).unwrap(), String::from_utf8(asked.stderr).unwrap());
+    assert_eq!(said.trim(), "4 files: 3 documents created, 0 replaced, 0 unchanged, 1 failed", "{complained}");
+    assert!(complained.starts_with("large.txt: ") && complained.contains("limits.max_body"), "{complained}");
+    assert_eq!(asked.status.code(), Some(65));
 }
 
 #[test]

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{App, Asked, Route, render, shapes};
 use crate::{
     body::Body,
-    conversations::{Known, Message},
+    conversations::{Known, Message, Role},
     failure::{Failure, Kind},
     ingest::ItemOutcome,
-    wishes::MOST_TOKENS,
+    wishes::{MOST_TOKENS, Object},
 };
 
 /// Enough for a prompt, unless it is said how many.
@@ -84,7 +84,49 @@ pub(super) const ROUTES: &[Route] = &[
 struct Said {
     /// In the order in which it was said.
     #[schemars(with = "Vec<shapes::NewMessage>")]
-    messages: Vec<Message>,
+    messages: Vec<Object<Given>>,
+}
+
+/// A message, as chat messages are: its content is text, or a list of parts that are.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    #[serde(default)]
+    id: Option<String>,
+    role: Role,
+    content: Content,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "must be a text, or a list of parts of the type `text`")]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+/// A part that is text. Others would be lost without a word.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    #[serde(rename = "type")]
+    _kind: Text,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Text {
+    Text,
+}
+
+impl From<Given> for Message {
+    fn from(Given { id, role, content }: Given) -> Self {
+        let content = match content {
+            Content::Text(text) => text,
+            Content::Parts(parts) => parts.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n"),
+        };
+        Self { id, role, content }
+    }
 }
 
 #[derive(Serialize)]
@@ -109,6 +151,7 @@ struct Forgotten {
 
 async fn say(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
     let Said { messages } = asked.json()?;
+    let messages = messages.into_iter().map(|Object(given)| given.into()).collect();
     let call = asked.call(app.ingest_within());
     render::json(&Kept { results: app.pipeline.say(&asked.tenant, asked.id(), messages, &call).await? })
 }

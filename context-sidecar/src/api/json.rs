@@ -158,6 +158,8 @@ mod tests {
             (r#"{"name": "a", "wishes": {"mmr": 1e999}}"#, None, "too large"),
             (r#"{"name": "a", "wishes": {"mode": "secret"}}"#, Some("wishes.mode"), "one of hybrid, dense, lexical"),
             (r#"{"name": "a", "list": [{}, {"rerank": "secret"}]}"#, Some("list[1].rerank"), "true or false"),
+            (r#"{"name": "a", "wishes": {"fusion": {"weights": []}}}"#, Some("wishes.fusion.weights"), "an object"),
+            (r#"{"name": "a", "wishes": {"fusion": {"weights": {"x": 1}}}}"#, Some("wishes.fusion.weights.x"), "dense"),
             ("{\"name\": \"\\ud800\"}", None, "Unicode"),
         ] {
             let failure = read::<Outer>(text.as_bytes()).unwrap_err();

@@ -14,7 +14,7 @@ use super::{App, Asked, filter, shapes::ChatMessage};
 use crate::{
     failure::{Failure, Kind},
     question::{Marks, Question},
-    wishes::{Expand, Fusion, MinScore, Mode, Newer, Wishes},
+    wishes::{Expand, Fusion, MinScore, Mode, Newer, Wishes, object},
 };
 
 /// What is asked for.
@@ -38,8 +38,12 @@ pub(crate) struct Options {
     /// By what is searched. Default: hybrid where there is an embedder, else lexical.
     pub(crate) mode: Option<Mode>,
     /// How both legs become one ranking.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<Fusion>")]
     pub(crate) fusion: Option<Fusion>,
     /// The least that is good enough.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<MinScore>")]
     pub(crate) min_score: Option<MinScore>,
     /// Whether a reranker is asked. Default: where there is one.
     pub(crate) rerank: Option<bool>,
@@ -48,6 +52,8 @@ pub(crate) struct Options {
     /// What stands around a passage is shown with it: `{"window": 1}` or `"parent"`.
     pub(crate) expand: Option<Expand>,
     /// What is newer is worth more.
+    #[serde(deserialize_with = "object")]
+    #[schemars(with = "Option<Newer>")]
     pub(crate) freshness: Option<Newer>,
     /// The tokens of the packed context. Default: none is packed; 2000 for `/v1/context`.
     pub(crate) max_tokens: Option<usize>,

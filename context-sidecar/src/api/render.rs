@@ -1,5 +1,7 @@
 //! Answers and failures as HTTP: one shape for all errors, `{"error": {"type", "message", "param"}}`, as SDKs know it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -8,16 +10,18 @@ use http::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{body::Body, failure::Failure};
+use crate::{
+    body::Body,
+    failure::{Failure, Kind},
+};
 
 /// An answer.
 ///
 /// # Errors
 /// It cannot be written, which would be a bug.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response<Body>, Failure> {
-    let bytes = serde_json::to_vec(value).map_err(|_| {
-        Failure::new(crate::failure::Kind::Internal, "The answer cannot be written as JSON. That is a bug.")
-    })?;
+    let bytes = serde_json::to_vec(value)
+        .map_err(|_| Failure::new(Kind::Internal, "The answer cannot be written as JSON. That is a bug."))?;
     Ok(whole(bytes))
 }
 
@@ -36,7 +40,9 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Response<Body> {
 pub(crate) fn failure(failure: &Failure) -> Response<Body> {
     let mut response = whole(body(failure.kind.label(), &failure.message, failure.param.as_deref()));
     *response.status_mut() = StatusCode::from_u16(failure.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Some(after) = failure.retry_after {
+    // Who is told that it is for now wants to know for how long.
+    let passes = matches!(failure.kind, Kind::Busy | Kind::Unavailable);
+    if let Some(after) = failure.retry_after.or(passes.then_some(Duration::from_secs(1))) {
         // Rounded up: who comes back too early is refused once more.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());

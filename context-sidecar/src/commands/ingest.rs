@@ -103,15 +103,38 @@ impl Batches {
         Ok(())
     }
 
+    /// Sends what waits; where that is too much at once, each by itself.
     async fn send(&mut self) -> Result<(), Stopped> {
-        if self.waiting.is_empty() {
+        self.bytes = 0;
+        let documents = std::mem::take(&mut self.waiting);
+        if documents.is_empty() {
             return Ok(());
         }
-        let mut body = json!({"documents": self.waiting});
+        match self.put(&documents).await {
+            Err(stopped) if stopped.too_large => {
+                for document in documents {
+                    match self.put(std::slice::from_ref(&document)).await {
+                        Err(stopped) if stopped.too_large => {
+                            self.tally.failed.push(format!("{}: {}", document.id, stopped.message));
+                        }
+                        done => done?,
+                    }
+                }
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn put(&mut self, documents: &[Document]) -> Result<(), Stopped> {
+        let mut body = json!({"documents": documents});
         if let (Some(collection), Value::Object(fields)) = (&self.collection, &mut body) {
             fields.insert("collection".to_owned(), json!(collection));
         }
         let answer = self.service.ask(Method::PUT, "/v1/documents", &body).await.map_err(|stopped| {
+            if stopped.too_large {
+                return stopped;
+            }
             self.bar.finish_and_clear();
             let message = format!("{}\nwhat is in stays in: run it again to go on", stopped.message);
             Stopped { message, ..stopped }
@@ -127,8 +150,6 @@ impl Batches {
                 self.tally.failed.push(format!("{id}: {message}"));
             }
         }
-        self.waiting.clear();
-        self.bytes = 0;
         Ok(())
     }
 }

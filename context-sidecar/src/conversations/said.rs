@@ -44,7 +44,8 @@ impl Pipeline {
     /// `id` that is there already is unchanged.
     ///
     /// # Errors
-    /// What is wrong with the id or with a message (then none is put in), or with the store.
+    /// What is wrong with the id or with a message (then none is put in), or with the store: then some may be in, and those
+    /// with an `id` can be put in again.
     pub async fn say(
         &self,
         tenant: &Tenant,
@@ -84,6 +85,13 @@ impl Pipeline {
         }
         let vectors = if self.understands(&kind, &scope) { Vectors::May } else { Vectors::None };
         let made = self.put_in(&scope, new, vectors, self.settings.conversations.ttl, call).await;
+        let failed = made.iter().find_map(|item| match &item.outcome {
+            Outcome::Failed { kind, message } => Some(Failure::new(*kind, message.clone()).about("messages")),
+            Outcome::Created { .. } | Outcome::Unchanged { .. } | Outcome::Replaced { .. } => None,
+        });
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
         let mut made = made.into_iter();
         Ok(outcomes.into_iter().filter_map(|known| known.or_else(|| made.next())).collect())
     }

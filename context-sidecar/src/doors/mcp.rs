@@ -8,8 +8,8 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use chassis::{clock, shutdown::Drain};
 use context_core::{document::Document, scope::Tenant};
-use http::{Method, Request, Response, request::Parts};
-use http_body_util::Full;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http_body_util::{BodyExt as _, Full};
 use rmcp::{
     ErrorData, ServerHandler,
     model::{
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    api::{App, Asked, Route, checked, filter, read_json, scope},
+    api::{App, Asked, Route, checked, filter, read_json, render, scope},
     body::Body,
     config::Settings,
     failure::{Failure, Kind},
@@ -61,7 +61,17 @@ async fn serve(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
     let Asked { tenant, mut parts, body, .. } = asked;
     parts.extensions.insert(tenant);
     let response = app.mcp.0.handle(Request::from_parts(parts, Full::<Bytes>::new(body))).await;
-    Ok(response.map(Body::Boxed))
+    let is_text = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !response.status().is_client_error() || !is_text {
+        return Ok(response.map(Body::Boxed));
+    }
+    // What is no message of the protocol is refused in the shape of all other errors.
+    let (parts, body) = response.into_parts();
+    let message = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let kind = if parts.status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Invalid };
+    let mut answer = render::whole(render::body(kind.label(), &String::from_utf8_lossy(&message), None));
+    *answer.status_mut() = parts.status;
+    Ok(answer)
 }
 
 /// The protocol's own part.

@@ -15,7 +15,7 @@ use crate::{
     api::{App, Asked, Route, checked, filter, render, scope},
     body::Body,
     failure::{Failure, Kind},
-    wishes::{MinScore, Wishes},
+    wishes::{MinScore, Wishes, object},
 };
 
 pub(crate) const ROUTES: &[Route] = &[Route {
@@ -44,7 +44,8 @@ struct Search {
     #[serde(default)]
     max_num_results: Option<usize>,
     /// The least that is good enough.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
+    #[schemars(with = "Option<Ranking>")]
     ranking_options: Option<Ranking>,
     /// Taken, and not heeded: the query is looked for as it is.
     #[serde(default)]
@@ -54,7 +55,7 @@ struct Search {
 
 /// One text, or several.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text, or a list of texts")]
 enum Texts {
     /// One.
     One(String),

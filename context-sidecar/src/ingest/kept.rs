@@ -87,7 +87,8 @@ impl Pipeline {
     }
 
     /// Removes what has expired by `now` (seconds since 1970) from the collections that this process has used, and from
-    /// that of the conversations. To be called every minute or so; it never fails louder than in the log.
+    /// that of the conversations. To be called every minute or so; it never fails louder than in the log. What has expired
+    /// can be found until then, and in answers that are remembered for as long as these stand for the store.
     pub async fn sweep(&self, now: u64, call: &Call) {
         let mut names = self.kinds.names();
         names.extend(crate::conversations::collection());

@@ -20,7 +20,6 @@ use context_core::{
 
 use super::{Outcome, plan::Plan, vectors::Vectors};
 use crate::{
-    breaker::State,
     failure::{Failure, Kind as Why},
     http::Call,
     pipeline::Pipeline,
@@ -219,9 +218,8 @@ impl Pipeline {
             self.series.written(all.len(), 0);
             return Ok(());
         };
-        // What is too much together may not be too much for each; what is down, is down.
-        let one_by_one = matches!(failure.kind, Why::Full)
-            || (failure.kind == Why::Unavailable && self.gates.store.state() == State::Closed);
+        // What is too much together may not be too much for each.
+        let one_by_one = failure.kind == Why::Full;
         let mut rest = all.as_slice();
         for (work, count) in works.iter_mut().zip(counts) {
             let (points, behind) = rest.split_at_checked(count).unwrap_or_default();

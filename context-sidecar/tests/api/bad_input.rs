@@ -115,6 +115,14 @@ async fn other_requests_that_make_no_sense() {
             "messages[0].role",
         ),
         ("POST", "/v1/conversations/a/messages", json!({"messages": [{"role": "user"}]}), 400, "messages[0].content"),
+        ("POST", "/v1/conversations/a/messages", json!({"messages": [["1", "user", "x"]]}), 400, "messages[0]"),
+        (
+            "POST",
+            "/v1/conversations/a/messages",
+            json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}),
+            400,
+            "messages[0].content",
+        ),
         ("GET", "/v1/conversations/a/context?max_tokens=0", Value::Null, 400, "max_tokens"),
         ("GET", "/v1/conversations/a/context?query=", Value::Null, 400, "query"),
         (

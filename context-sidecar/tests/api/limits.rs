@@ -124,3 +124,23 @@ async fn requests_are_counted_by_what_they_are_for() {
     assert!(!metrics.contains("secret"));
     assert!(sidecar.folder.path().join("data").is_dir());
 }
+
+#[tokio::test]
+async fn a_store_that_is_down_is_no_empty_answer() {
+    let nobody = format!("http://{}", e2e::harness::free_port());
+    let sidecar = Sidecar::with("", &[("CONTEXT_TENANT", "acme"), ("QDRANT_URL", &nobody)]);
+    for (method, path, body) in [
+        ("POST", "/v1/retrieve", json!({"query": "cats"})),
+        ("POST", "/v1/context", json!({"messages": [{"role": "user", "content": "cats"}]})),
+        ("POST", "/v1/vector_stores/default/search", json!({"query": "cats"})),
+        ("PUT", "/v1/documents", json!({"documents": library()})),
+        ("GET", "/v1/documents", Value::Null),
+        ("DELETE", "/v1/documents", json!({"all": true})),
+        ("GET", "/v1/conversations/talk/context", Value::Null),
+    ] {
+        let answer = sidecar.ask(method, path, &body).await;
+        assert_eq!(answer.status, 503, "{method} {path}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["type"], "unavailable_error");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
+    }
+}

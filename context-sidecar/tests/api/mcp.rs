@@ -66,7 +66,10 @@ async fn a_web_page_is_refused() {
     let sidecar = Sidecar::start("");
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
     let headers: Vec<_> = ACCEPT.into_iter().chain([("origin", "http://evil.example")]).collect();
-    assert_eq!(sidecar.send("POST", "/mcp", &headers, message).await.status, 403);
+    let page = sidecar.send("POST", "/mcp", &headers, message.clone()).await;
+    assert_eq!((page.status, &page.json()["error"]["type"]), (403, &json!("permission_error")), "{}", page.text());
+    let other = sidecar.send("POST", "/mcp", &[], message).await;
+    assert!(other.status == 406 && other.json()["error"]["message"].is_string(), "{}", other.text());
     assert_eq!(sidecar.send("GET", "/mcp", &ACCEPT, "").await.status, 405);
 }
 

@@ -63,7 +63,7 @@ fn examples() -> Vec<Example> {
         example(
             "add_messages",
             "/v1/conversations/talk/messages",
-            json!({"messages": [{"id": "1", "role": "user", "content": "cats"}, {"role": "assistant", "content": "yes"}]}),
+            json!({"messages": [{"id": "1", "role": "user", "content": "cats"}, {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}]}),
         ),
         example("conversation_context", "/v1/conversations/talk/context?max_tokens=1000", Value::Null),
         example("list_conversations", "/v1/conversations?limit=1", Value::Null),

@@ -138,6 +138,9 @@ async fn nobody_waits_for_a_summary_or_a_vector() {
     assert!(recalled.relevant.unwrap().text.contains("he is green"));
     rig.store.fail(Fails::Always);
     assert_eq!(rig.pipeline.recall(&rig.tenant, "c", 400, None, &call()).await.unwrap_err().kind, Kind::Unavailable);
+    rig.store.fail(Fails::Before(1));
+    let failure = rig.pipeline.say(&rig.tenant, "c", vec![message(Role::User, "Hm?")], &call()).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::Unavailable);
 }
 
 #[tokio::test]

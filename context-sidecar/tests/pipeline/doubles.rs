@@ -130,8 +130,13 @@ pub(crate) struct Shaky {
 
 impl Shaky {
     pub(crate) fn new() -> Arc<Self> {
+        Self::with_ceiling(100_000)
+    }
+
+    /// With room for so many chunks.
+    pub(crate) fn with_ceiling(ceiling: usize) -> Arc<Self> {
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        let store = Embedded::open(directory.path()).unwrap();
+        let store = Embedded::with_ceiling(directory.path(), ceiling).unwrap();
         Arc::new(Self::over(store, directory))
     }
 

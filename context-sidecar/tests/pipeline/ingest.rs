@@ -108,6 +108,18 @@ async fn what_has_a_vector_is_not_embedded_again() {
     assert!(store.get(&scope, &ids, true).await.unwrap().iter().all(|point| point.dense.is_some()));
 }
 
+#[tokio::test]
+async fn what_fits_into_a_full_store_is_put_in() {
+    let (store, embedder, scope) = (Shaky::with_ceiling(10), Embeds::new("m"), scope("a", "docs"));
+    let pipeline = hybrid(&store, &embedder);
+    let given = [document("one", "Foxes."), document("large", &long("hares", 300)), document("two", "Owls.")];
+    let outcomes = pipeline.put(&scope, given.into_iter().map(Ok).collect(), None, &call()).await.unwrap();
+    assert_eq!(outcomes[0].outcome, Outcome::Created { chunks: 1 });
+    let Outcome::Failed { kind, message } = &outcomes[1].outcome else { panic!("{outcomes:?}") };
+    assert!(*kind == Kind::Full && message.contains("beyond its 10"), "{message}");
+    assert_eq!(outcomes[2].outcome, Outcome::Created { chunks: 1 });
+}
+
 /// Whatever call is the last one, done or not: the old or the new one is there, and the next try does the rest.
 #[tokio::test]
 async fn interrupted_anywhere_it_gets_there_the_next_time() {

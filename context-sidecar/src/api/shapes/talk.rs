@@ -13,7 +13,35 @@ pub(crate) struct NewMessage {
     /// Who said it.
     role: Role,
     /// What was said.
-    content: String,
+    content: Content,
+}
+
+/// Text, or a list of parts that are.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Content {
+    /// Text.
+    Text(String),
+    /// Parts that are text.
+    Parts(Vec<Part>),
+}
+
+/// A part that is text.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Part {
+    /// What it is.
+    r#type: PartKind,
+    /// What was said.
+    text: String,
+}
+
+/// What a part is.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub(crate) enum PartKind {
+    /// Text.
+    Text,
 }
 
 /// Who said something.
