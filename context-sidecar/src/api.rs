@@ -135,6 +135,7 @@ async fn answer(
     if route.open {
         return Ok(openapi::served());
     }
+    crate::scope::refuse_pages(request.headers())?;
     let tenant = app.gatekeeper.tenant(request.headers())?;
     if route.writes && !app.settings.ingest.allow_write {
         let message = "This sidecar takes no documents and removes none (ingest.allow_write is false).";

@@ -159,7 +159,8 @@ impl Pipeline {
         call: &Call,
     ) -> Vec<ItemOutcome> {
         let written = clock::unix().as_secs();
-        let job = Job { scope, vectors, written, expires: ttl.map(|ttl| written + ttl.as_secs().max(1)), call };
+        let job =
+            Job { scope, vectors, written, expires: ttl.map(|ttl| written.saturating_add(ttl.as_secs().max(1))), call };
         let mut outcomes: Vec<ItemOutcome> = Vec::with_capacity(documents.len());
         let mut fine = Vec::new();
         for (index, document) in documents.into_iter().enumerate() {

@@ -12,7 +12,10 @@ use std::{
 
 use chassis::secret::{KeyFileError, Secret, read_keys};
 use context_core::scope::Tenant;
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{AUTHORIZATION, ORIGIN},
+};
 
 use crate::failure::{Failure, Kind};
 
@@ -52,6 +55,13 @@ impl Gatekeeper {
             Some(Ok(Err(error))) => return refuse(&format!("The tenant's name {error}.")),
             Some(Err(_)) => return refuse("The tenant's name is not UTF-8."),
         };
+        // Whoever gives this sidecar a token wants it asked for, whosever the documents are.
+        if self.tenant.is_some() && self.tokens.as_ref().is_some_and(|tokens| !tokens.prove(headers)) {
+            return refuse(
+                "The request does not prove itself: send `authorization: Bearer ...` with the token of \
+                 CONTEXT_TOKEN_FILE.",
+            );
+        }
         match (&self.tenant, given) {
             (Some(ours), None) => Ok(ours.clone()),
             (Some(ours), Some(given)) if *ours == given => Ok(given),
@@ -75,6 +85,22 @@ impl Gatekeeper {
             },
         }
     }
+}
+
+/// Refuses what comes from a web page of elsewhere: a browser lets any page talk to a server of its user's machine. What is
+/// no browser names no origin.
+///
+/// # Errors
+/// 403.
+pub(crate) fn refuse_pages(headers: &HeaderMap) -> Result<(), Failure> {
+    let is_here = |origin: &HeaderValue| {
+        let host = origin.to_str().ok().and_then(|origin| origin.parse::<http::Uri>().ok());
+        host.is_some_and(|uri| matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]")))
+    };
+    if headers.get_all(ORIGIN).iter().all(is_here) {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Forbidden, "The request comes from a web page of another machine (`origin`)."))
 }
 
 /// What differs when a file is another one, or was written to: device, inode, length, time of the last change.
@@ -119,7 +145,10 @@ impl fmt::Debug for Tokens {
 
 /// The token of a request.
 fn bearer(headers: &HeaderMap) -> Option<Secret> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    // Of two, nobody knows which one is meant.
+    let (Some(given), None) = (given.next(), given.next()) else { return None };
+    let (scheme, token) = given.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim().to_owned()))
 }
 
@@ -181,11 +210,30 @@ mod tests {
             (&many, vec![("x-tenant-id", ""), right], no.clone()),
             (&many, vec![("x-tenant-id", "a b"), right], no.clone()),
             (&many, vec![("x-tenant-id", "\u{e4}cme"), right], yes("\u{e4}cme")),
-            (&both, vec![], yes("acme")),
+            (&both, vec![], no.clone()),
+            (&both, vec![wrong], no.clone()),
+            (&both, vec![right], yes("acme")),
+            (&both, vec![acme, right], yes("acme")),
+            (&many, vec![acme, right, wrong], no.clone()),
             (&both, vec![globex, right], no.clone()),
         ] {
             assert_eq!(told(keeper, &pairs), due, "{keeper:?} {pairs:?}");
         }
+    }
+
+    #[test]
+    fn a_page_of_elsewhere_is_refused_and_what_is_no_page_is_not() {
+        for (origin, is_refused) in [
+            ("https://evil.example", true),
+            ("null", true),
+            ("http://localhost.evil.example", true),
+            ("http://localhost:3000", false),
+            ("http://127.0.0.1:9090", false),
+        ] {
+            assert_eq!(refuse_pages(&headers(&[("origin", origin)])).is_err(), is_refused, "{origin}");
+        }
+        assert!(refuse_pages(&HeaderMap::new()).is_ok());
+        assert!(refuse_pages(&headers(&[("origin", "http://localhost"), ("origin", "http://evil.example")])).is_err());
     }
 
     #[test]

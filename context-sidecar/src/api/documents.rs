@@ -150,6 +150,9 @@ struct Deleted {
     deleted_chunks: u64,
 }
 
+/// In seconds. What is kept longer is kept.
+const LONGEST_TTL: u64 = 100 * 365 * 24 * 60 * 60;
+
 fn read(raw: &RawValue) -> Result<Document, ItemFailure> {
     /// As much as is needed to say which it is.
     #[derive(Deserialize)]
@@ -168,6 +171,10 @@ async fn put(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
     let scope = asked.scope(&app, given.collection.as_deref())?;
     if given.ttl_seconds == Some(0) {
         return Err(Failure::new(Kind::Invalid, "It must be above 0.").about("ttl_seconds"));
+    }
+    if given.ttl_seconds.is_some_and(|ttl| ttl > LONGEST_TTL) {
+        let message = format!("It must be at most {LONGEST_TTL}, a hundred years; leave it out to keep them.");
+        return Err(Failure::new(Kind::Invalid, message).about("ttl_seconds"));
     }
     let documents = given.documents.iter().map(|raw| read(raw)).collect();
     let (ttl, call) = (given.ttl_seconds.map(Duration::from_secs), asked.call(app.ingest_within()));
