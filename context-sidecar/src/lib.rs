@@ -18,6 +18,7 @@ pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod metrics;
+mod object;
 pub mod pipeline;
 pub mod question;
 pub mod rerank;

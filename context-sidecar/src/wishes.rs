@@ -1,17 +1,17 @@
 //! How a question is to be answered, as far as somebody says so: in a request, or in the configuration for all requests
 //! that do not. The words are the same.
 
-use std::{fmt, marker::PhantomData, time::Duration};
+use std::time::Duration;
 
 use chassis::units::Span;
 use context_core::{freshness::Freshness, fuse, merge, threshold::Minimum};
 use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::Deserialize;
 
-use crate::question::{self, MOST_RESULTS, Marks, Question};
+use crate::{
+    object::object,
+    question::{self, MOST_RESULTS, Marks, Question},
+};
 
 /// How many results, unless it is said.
 const TOP_K: usize = 10;
@@ -128,39 +128,6 @@ pub struct Newer {
     pub field: String,
     /// After which time half of the worth is left.
     pub half_life: Span,
-}
-
-/// Reads an object, or nothing: serde would take a list of its fields' values for one as well.
-///
-/// # Errors
-/// It is something else.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let given = Option::<Object<T>>::deserialize(deserializer)?;
-    Ok(given.map(|Object(value)| value))
-}
-
-/// What is read from an object alone.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map))
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
-    }
 }
 
 /// Something wrong with a wish: which one, and what about it.

@@ -12,7 +12,8 @@ use crate::{
     conversations::{Known, Message, Role},
     failure::{Failure, Kind},
     ingest::ItemOutcome,
-    wishes::{MOST_TOKENS, Object},
+    object::Object,
+    wishes::MOST_TOKENS,
 };
 
 /// Enough for a prompt, unless it is said how many.

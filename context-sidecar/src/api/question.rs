@@ -13,8 +13,9 @@ use serde_json::{Value, value::RawValue};
 use super::{App, Asked, filter, shapes::ChatMessage};
 use crate::{
     failure::{Failure, Kind},
+    object::object,
     question::{Marks, Question},
-    wishes::{Expand, Fusion, MinScore, Mode, Newer, Wishes, object},
+    wishes::{Expand, Fusion, MinScore, Mode, Newer, Wishes},
 };
 
 /// What is asked for.

@@ -15,7 +15,8 @@ use crate::{
     api::{App, Asked, Route, checked, filter, render, scope},
     body::Body,
     failure::{Failure, Kind},
-    wishes::{MinScore, Wishes, object},
+    object::object,
+    wishes::{MinScore, Wishes},
 };
 
 pub(crate) const ROUTES: &[Route] = &[Route {
