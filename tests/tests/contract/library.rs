@@ -15,7 +15,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::pod::{pod, says};
-use crate::support::{MODEL, text_of};
+use crate::support::{MODEL, text_of, two_providers};
 
 const QUESTION: &str = "What does a navigator steer by when there are no instruments?";
 
@@ -27,9 +27,14 @@ struct Sidecar {
 
 impl Sidecar {
     async fn over(data: &Path) -> Self {
+        Self::with(data, &[]).await
+    }
+
+    async fn with(data: &Path, more: &[(&str, String)]) -> Self {
         let (listen, admin) = (free_port(), free_port());
         let mut command = Command::new(binary("context-sidecar").unwrap());
         command.env_clear().env("CONTEXT_TENANT", "canoe").env("CONTEXT_DATA_DIR", data);
+        command.envs(more.iter().map(|(name, value)| (name, value)));
         command.env("CONTEXT_LISTEN", listen.to_string()).env("CONTEXT_ADMIN_LISTEN", admin.to_string());
         let mut process = Process::start(&mut command).unwrap();
         let deadline = Instant::now() + PATIENCE;
@@ -109,6 +114,31 @@ async fn what_a_document_says_reaches_the_model_as_it_stands_there() {
     assert_eq!((&received[0], &received[2]), (&asked[0], &asked[1]));
     let block = received[1]["content"].as_str().unwrap();
     assert!(received[1]["role"] == "user" && block.contains(&quote), "{received}");
+}
+
+#[tokio::test]
+async fn embeddings_come_through_the_ambassador_and_words_are_left_without_it() {
+    let (primary, fallback) = two_providers().await;
+    let ambassador = Setup::anthropic_then_openai(&primary, &fallback).start().await;
+    let data = tempfile::tempdir().unwrap();
+    let embeddings = [
+        ("EMBEDDINGS_URL", format!("http://{}/v1", ambassador.listen)),
+        ("EMBEDDINGS_MODEL", "text-embedding-3-small".to_owned()),
+    ];
+    let sidecar = Sidecar::with(data.path(), &embeddings).await;
+    sidecar.ingest(&documents()).await;
+    let asked = |question: &str| json!([{"role": "user", "content": question}]);
+    let found = sidecar.context(&asked(QUESTION)).await;
+    assert_eq!((&found["mode"], &found["degraded"]), (&json!("hybrid"), &json!([])), "{found}");
+    let embedded: Vec<_> = fallback.seen().into_iter().filter(|seen| seen.path == "/v1/embeddings").collect();
+    assert!(embedded.iter().any(|seen| seen.body.contains("keeps a star on the horizon")), "{embedded:?}");
+    assert!(embedded.iter().any(|seen| seen.json()["input"].to_string().contains(QUESTION)), "{embedded:?}");
+    assert!(primary.seen().is_empty(), "nobody asks a provider that embeds nothing");
+
+    drop(ambassador);
+    let found = sidecar.context(&asked("Which star is next when a navigator's has climbed too high?")).await;
+    assert_eq!(found["degraded"], json!(["dense"]), "{found}");
+    assert_eq!(found["context"]["citations"][0]["document_id"], "wayfinding.md", "{found}");
 }
 
 #[tokio::test]
