@@ -59,7 +59,7 @@ impl Screen {
   client = OpenAI(base_url="http://{listen}/v1", api_key="the-ambassador-has-the-keys")
   print(client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}]).choices[0].message.content)
 
-  curl http://{library}/v1/context -H 'content-type: application/json' -d '{{"messages": [{{"role": "user", "content": "How is a canoe steered by the stars?"}}]}}'
+  curl http://{library}/v1/context -H 'content-type: application/json' -d '{{"messages": [{{"role": "user", "content": "How does a navigator steer by the stars?"}}]}}'
 "#
         ))
     }
