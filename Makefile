@@ -24,7 +24,7 @@ build: ## Builds all binaries, unoptimised.
 	@[ -e '$(TARGET)/debug/ambassador' ] || echo "Building the binaries and the crates they use with the dev profile; this first time takes a few minutes."
 	@$(BUILD)
 
-demo: build ## Runs the pod on localhost, shows a set loaded, a request answered and a failover, and ends by itself.
+demo: build ## Runs the pod on localhost, shows a set loaded, passages found, a request answered and a failover, and ends by itself.
 	@$(POD) demo
 
 up: build ## Leaves the pod running on localhost, in the foreground, until Ctrl-C.

@@ -20,6 +20,8 @@ A vendor whose key is in the environment is the real one, and bills; else it is 
   CONFIG_LOADER_DEADLINE                   how long that may take (10s)
   AMBASSADOR_LISTEN                        where the agent asks (127.0.0.1:7070, or another port where that is taken)
   AMBASSADOR_ADMIN_LISTEN                  metrics and probes (127.0.0.1:7071, likewise)
+  CONTEXT_LISTEN                           where the agent looks things up (127.0.0.1:9090, likewise)
+  CONTEXT_ADMIN_LISTEN                     metrics and probes of that (127.0.0.1:9091, likewise)
   OUTRIGGER_BIN_DIR                        where the binaries are (beside this one)
   NO_COLOR                                 plain text
 ";

@@ -11,6 +11,7 @@ use super::account::Account;
 use super::attempts;
 use super::interrupted;
 use super::launch::{Pod, started};
+use super::passages::Passages;
 use super::plan::{Environment, Plan};
 use super::screen::{Screen, millis};
 use super::set::Set;
@@ -20,12 +21,14 @@ use crate::http;
 /// What the agent asks for, whoever answers.
 pub(super) const MODEL: &str = "gpt-4o-mini";
 const QUESTION: &str = "In one sentence: why does a canoe have an outrigger?";
+/// The document that says so.
+const ANSWERING: &str = "outrigger.md";
 const SECOND_QUESTION: &str = "And now, word by word: who keeps it upright?";
 
 pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> {
     let plan = Plan::of(environment)?;
     screen
-        .title("1. The pod: what an agent needs is loaded, then an ambassador starts between it and its providers")?;
+        .title("1. The pod: what an agent needs is loaded, then an ambassador starts between it and its providers, and a context-sidecar beside its documents")?;
     for note in &plan.notes {
         screen.text(&format!("  {note}"))?;
     }
@@ -39,12 +42,12 @@ pub async fn demo(environment: &Environment, screen: &mut Screen) -> Result<()> 
     let stopped = pod.stop().await;
     told?;
     stopped?;
-    screen.title("6. Try next: `make up` leaves this pod running; in another terminal, then,")?;
-    screen.try_next(plan.expected, MODEL)?;
-    if plan.expected != plan.listen {
+    screen.title("7. Try next: `make up` leaves this pod running; in another terminal, then,")?;
+    screen.try_next(plan.port.expected, plan.library.port.expected, MODEL)?;
+    for port in [plan.port, plan.library.port].into_iter().filter(|port| port.at != port.expected) {
         screen.text(&format!(
             "  {} was taken just now; where it still is, `make up` takes another port and says which.\n",
-            plan.expected
+            port.expected
         ))?;
     }
     Ok(())
@@ -54,20 +57,41 @@ async fn tell(plan: &Plan, pod: &Pod, screen: &mut Screen) -> Result<()> {
     let set = Set::read(&plan.config)?;
     screen.title(&format!("2. The set in {}, as the agent finds it", plan.config.display()))?;
     set.print(screen)?;
-    let agent = Agent::at(plan.listen);
-    whole(plan, pod, &set, &agent, screen).await?;
+    let agent = Agent::at(plan.port.at);
+    let mut request = set.around(question(QUESTION));
+    let passages = looked_up(plan, &request["messages"], screen).await?;
+    request["messages"] = passages.messages.clone();
+    whole(plan, pod, (&set, &passages), &agent, &request, screen).await?;
     streamed(plan, pod, &set, &agent, screen).await?;
     let account = Account::of(plan).await?;
-    screen.title(&format!("5. The ambassador's account, http://{}/metrics", plan.admin))?;
+    screen.title(&format!("6. The ambassador's account, http://{}/metrics", plan.admin))?;
     account.print(screen)?;
     account.check(plan, &set)
 }
 
-async fn whole(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Screen) -> Result<()> {
-    screen.title(&format!("3. A whole answer. The agent asks {MODEL}: {QUESTION:?}"))?;
+async fn looked_up(plan: &Plan, messages: &Value, screen: &mut Screen) -> Result<Passages> {
+    screen.title(&format!(
+        "3. What the documents say, http://{}/v1/context. The agent is going to ask: {QUESTION:?}",
+        plan.library.port.at
+    ))?;
+    let passages = Passages::for_messages(&plan.library, messages).await?;
+    passages.print(screen)?;
+    ensure!(passages.best() == ANSWERING, "{ANSWERING} answers it, but {} was found first", passages.best());
+    Ok(passages)
+}
+
+async fn whole(
+    plan: &Plan,
+    pod: &Pod,
+    (set, passages): (&Set, &Passages),
+    agent: &Agent,
+    request: &Value,
+    screen: &mut Screen,
+) -> Result<()> {
+    screen.title(&format!("4. A whole answer. The agent asks {MODEL}, with these passages: {QUESTION:?}"))?;
     screen.row("system prompt", &format!("from the set: {}", set.excerpt()))?;
     let since = Instant::now();
-    let answer = agent.chat(&set.around(question(QUESTION))).await?;
+    let answer = agent.chat(request).await?;
     let took = since.elapsed();
     if answer.status != 200 {
         return Err(unanswered(pod, answer.status, answer.header("x-request-id")).await);
@@ -81,6 +105,9 @@ async fn whole(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Sc
     let arrived = set.arrived(plan).await?;
     for place in &arrived {
         screen.row("the prompt arrived", place)?;
+    }
+    for place in &passages.arrived(plan).await? {
+        screen.row("the passages, too", place)?;
     }
     if arrived.is_empty() {
         screen.row("the prompt was sent", "real providers do not tell what they received")?;
@@ -103,7 +130,7 @@ async fn whole(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Sc
 }
 
 async fn streamed(plan: &Plan, pod: &Pod, set: &Set, agent: &Agent, screen: &mut Screen) -> Result<()> {
-    screen.title(&format!("4. A streamed answer. {SECOND_QUESTION:?}"))?;
+    screen.title(&format!("5. A streamed answer. {SECOND_QUESTION:?}"))?;
     let since = Instant::now();
     let stream = agent.chat_streamed(set.around(question(SECOND_QUESTION))).await?;
     if stream.status != 200 {

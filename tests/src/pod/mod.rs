@@ -4,6 +4,8 @@
 //! - `plan`: environment -> the processes of this pod. A binary that joins the pod is a spec more here
 //! - `loader`: the init container of it, and the store that it loads from
 //! - `set`: what it brought, as an agent reads it, and whether that reached the providers
+//! - `library`: its context-sidecar, and the documents in it
+//! - `passages`: what is found in them, and whether that reached the providers
 //! - `launch`: plan -> running processes, and their end
 //! - `demo`, `attempts`, `account`: an agent asks, and what came of it
 //! - `up`: the pod in the foreground
@@ -13,7 +15,9 @@ mod account;
 mod attempts;
 mod demo;
 mod launch;
+mod library;
 mod loader;
+mod passages;
 mod plan;
 mod screen;
 mod set;

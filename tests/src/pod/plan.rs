@@ -4,21 +4,19 @@
 //! first always fails, so that a failover can be seen.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::library::Library;
 use super::loader;
 use super::spec::{Probe, Role, Spec};
 use crate::process::binary;
 
 /// The variables that this program was started with.
 pub type Environment = BTreeMap<String, String>;
-
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
-const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
 
 /// What the provider that is to fail answers with.
 const FAILURE: u16 = 503;
@@ -33,17 +31,25 @@ pub(super) struct Provider {
     pub fails: bool,
 }
 
+/// Where something listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Port {
+    pub at: SocketAddr,
+    /// Where it is to be expected in the next pod: not here, where the usual port was taken.
+    pub expected: SocketAddr,
+}
+
 #[derive(Debug)]
 pub(super) struct Plan {
     pub specs: Vec<Spec>,
-    pub listen: SocketAddr,
-    /// Where the next pod is to be expected to listen: not here, where the usual port was taken.
-    pub expected: SocketAddr,
+    /// Where the agent asks the ambassador.
+    pub port: Port,
     pub admin: SocketAddr,
     pub primary: Provider,
     pub fallback: Provider,
     /// Where the agent's set is: what an emptyDir at /config is in a cluster. Gone with the plan.
     pub config: PathBuf,
+    pub library: Library,
     _folder: TempDir,
     /// What is not as a reader of the README would expect.
     pub notes: Vec<String>,
@@ -52,15 +58,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn of(environment: &Environment) -> Result<Self> {
         let mut notes = Vec::new();
-        let (listen, is_given) = address(environment, "AMBASSADOR_LISTEN", LISTEN)?;
-        if !is_given && listen != LISTEN {
-            notes.push(format!("{LISTEN} is taken on this machine, so the ambassador listens on {listen}."));
-        }
-        let expected = if is_given { listen } else { LISTEN };
-        let (admin, is_given) = address(environment, "AMBASSADOR_ADMIN_LISTEN", ADMIN)?;
-        if !is_given && admin != ADMIN {
-            notes.push(format!("{ADMIN} is taken on this machine, so its admin port is {admin}."));
-        }
+        let port = Port::of(environment, "AMBASSADOR_LISTEN", usual(7070), "the ambassador listens on", &mut notes)?;
+        let admin = Port::of(environment, "AMBASSADOR_ADMIN_LISTEN", usual(7071), "its admin port is", &mut notes)?.at;
 
         let (primary, fallback) = providers(environment)?;
         for real in [&primary, &fallback].into_iter().filter(|provider| provider.simulated.is_none()) {
@@ -81,14 +80,16 @@ impl Plan {
         let folder = TempDir::with_prefix("outrigger-").context("no temporary folder")?;
         let config = folder.path().join("config");
         let (store, loader) = loader::specs(environment, &config, &folder.path().join("termination-log"))?;
+        let (library, looking_up) = Library::within(folder.path(), environment, &mut notes)?;
         let mut specs = Vec::from_iter(store);
         for provider in [&primary, &fallback] {
             specs.extend(simulation(provider)?);
         }
-        let mut ambassador = ambassador(&primary, &fallback, listen, admin)?;
+        let mut ambassador = ambassador(&primary, &fallback, port.at, admin)?;
         ambassador.env.push(("CONFIG_DIR", config.display().to_string()));
         specs.extend([loader, ambassador]);
-        Ok(Self { specs, listen, expected, admin, primary, fallback, config, _folder: folder, notes })
+        specs.extend(looking_up);
+        Ok(Self { specs, port, admin, primary, fallback, config, library, _folder: folder, notes })
     }
 }
 
@@ -164,15 +165,31 @@ fn url_of(provider: &str) -> &'static str {
     if provider == "openai" { "OPENAI_BASE_URL" } else { "ANTHROPIC_BASE_URL" }
 }
 
-/// The address that the environment gives, and true; else the usual one where it is free, or any other.
-fn address(environment: &Environment, name: &str, usual: SocketAddr) -> Result<(SocketAddr, bool)> {
-    match environment.get(name) {
-        Some(given) => {
-            Ok((given.parse().with_context(|| format!("{name}={given} is no address such as {usual}"))?, true))
+impl Port {
+    /// What the environment gives; else the usual one where it is free; or any other, which is noted.
+    pub(super) fn of(
+        environment: &Environment,
+        name: &str,
+        usual: SocketAddr,
+        what: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        if let Some(given) = environment.get(name) {
+            let at = given.parse().with_context(|| format!("{name}={given} is no address such as {usual}"))?;
+            return Ok(Self { at, expected: at });
         }
-        None if TcpListener::bind(usual).is_ok() => Ok((usual, false)),
-        None => Ok((free_port()?, false)),
+        if TcpListener::bind(usual).is_ok() {
+            return Ok(Self { at: usual, expected: usual });
+        }
+        let at = free_port()?;
+        notes.push(format!("{usual} is taken on this machine, so {what} {at}."));
+        Ok(Self { at, expected: usual })
     }
+}
+
+/// The port that the documentation says.
+pub(super) const fn usual(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
 pub(super) fn free_port() -> Result<SocketAddr> {

@@ -9,6 +9,9 @@ use super::spec::{Role, Spec};
 /// How wide the left column is.
 const LEFT: usize = 21;
 
+/// How much of a text is shown, in characters.
+const EXCERPT: usize = 100;
+
 pub struct Screen {
     out: Stdout,
     is_plain: bool,
@@ -41,20 +44,22 @@ impl Screen {
         let listen = spec
             .env
             .iter()
-            .find(|(name, _)| *name == "AMBASSADOR_LISTEN")
+            .find(|(name, _)| matches!(*name, "AMBASSADOR_LISTEN" | "CONTEXT_LISTEN"))
             .map_or(address, |(_, address)| address.clone());
         let what = if spec.role == Role::Init { "done" } else { "ready" };
         self.row(spec.name, &format!("{listen:<16} {what} after {}; {}", millis(after), spec.remark))
     }
 
-    /// What to type next: a line for the shell, three for Python.
-    pub(super) fn try_next(&mut self, listen: SocketAddr, model: &str) -> io::Result<()> {
+    /// What to type next: a line for the shell, three for Python, and a line for what is looked up.
+    pub(super) fn try_next(&mut self, listen: SocketAddr, library: SocketAddr, model: &str) -> io::Result<()> {
         self.text(&format!(
             r#"  curl -i http://{listen}/v1/chat/completions -H 'content-type: application/json' -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
   from openai import OpenAI
   client = OpenAI(base_url="http://{listen}/v1", api_key="the-ambassador-has-the-keys")
   print(client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}]).choices[0].message.content)
+
+  curl http://{library}/v1/context -H 'content-type: application/json' -d '{{"messages": [{{"role": "user", "content": "How does a navigator steer by the stars?"}}]}}'
 "#
         ))
     }
@@ -62,6 +67,13 @@ impl Screen {
     fn styled(&self, style: &str, text: &str) -> String {
         if self.is_plain { text.to_owned() } else { format!("\u{1b}[{style}m{text}\u{1b}[0m") }
     }
+}
+
+/// The beginning of a text, on one line.
+pub(super) fn excerpt(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = line.chars().take(EXCERPT).collect();
+    if short.len() < line.len() { format!("{short}...") } else { short }
 }
 
 pub(super) fn millis(duration: Duration) -> String {

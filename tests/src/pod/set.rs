@@ -8,11 +8,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::plan::{Plan, Provider};
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use crate::http;
-
-/// How much of a prompt is shown, in characters.
-const EXCERPT: usize = 100;
 
 pub(super) struct Set {
     pub digest: String,
@@ -54,9 +51,7 @@ impl Set {
 
     /// The beginning of the prompt, on one line.
     pub(super) fn excerpt(&self) -> String {
-        let line = self.prompt.split_whitespace().collect::<Vec<_>>().join(" ");
-        let short: String = line.chars().take(EXCERPT).collect();
-        if short.len() < line.len() { format!("{short}...") } else { short }
+        screen::excerpt(&self.prompt)
     }
 
     /// The same request with the prompt before what it says, and with the tools.
@@ -129,7 +124,7 @@ fn system(body: &Value) -> (&'static str, String) {
 }
 
 /// A text, or the texts of its parts.
-fn text(content: &Value) -> String {
+pub(super) fn text(content: &Value) -> String {
     let parts = content.as_array().into_iter().flatten();
     match content.as_str() {
         Some(text) => text.to_owned(),

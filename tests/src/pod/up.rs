@@ -36,7 +36,7 @@ pub async fn up(environment: &Environment, screen: &mut Screen) -> Result<()> {
     screen.title(&format!("The agent's set, in {}", plan.config.display()))?;
     set.print(screen)?;
     screen.title("Try next, in another terminal")?;
-    screen.try_next(plan.listen, MODEL)?;
+    screen.try_next(plan.port.at, plan.library.port.at, MODEL)?;
     failures(&plan, screen)?;
 
     let lost = tokio::select! {
@@ -60,7 +60,7 @@ fn failures(plan: &Plan, screen: &mut Screen) -> Result<()> {
     }
     screen.text(&format!(
         "\n  While it hangs, a stream fails over after 60 s; a whole answer may take 10 minutes and is waited for as long.\n  A stream, also to see one cut:\n\n  curl -N http://{}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\": \"{MODEL}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'\n",
-        plan.listen
+        plan.port.at
     ))?;
     if let Some(address) = plan.fallback.simulated {
         screen

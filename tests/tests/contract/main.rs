@@ -18,6 +18,7 @@ mod failover;
 mod hostile;
 mod input;
 mod keys;
+mod library;
 mod lifecycle;
 mod metrics;
 mod nodelay;

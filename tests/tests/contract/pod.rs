@@ -9,7 +9,9 @@ use e2e::process::{Process, binary};
 pub(crate) fn pod(command: &str) -> Command {
     let mut pod = Command::new(binary("pod").unwrap());
     pod.arg(command).env_clear();
-    pod.env("AMBASSADOR_LISTEN", free_port().to_string()).env("AMBASSADOR_ADMIN_LISTEN", free_port().to_string());
+    for name in ["AMBASSADOR_LISTEN", "AMBASSADOR_ADMIN_LISTEN", "CONTEXT_LISTEN", "CONTEXT_ADMIN_LISTEN"] {
+        pod.env(name, free_port().to_string());
+    }
     pod
 }
 
@@ -36,12 +38,17 @@ async fn the_demo_shows_a_failover_and_ends_by_itself() {
 #[tokio::test]
 async fn the_demo_leaves_nothing_behind() {
     let mut command = pod("demo");
-    let listen =
-        command.get_envs().find(|(name, _)| *name == "AMBASSADOR_LISTEN").and_then(|(_, value)| value).unwrap();
-    let listen: std::net::SocketAddr = listen.to_str().unwrap().parse().unwrap();
+    let ports: Vec<std::net::SocketAddr> = command
+        .get_envs()
+        .filter(|(name, _)| name.to_str().unwrap().ends_with("_LISTEN"))
+        .map(|(_, value)| value.unwrap().to_str().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(ports.len(), 4);
     let mut demo = Process::start(&mut command).unwrap();
     demo.wait(Duration::from_secs(60)).await.expect("it ends by itself");
-    assert!(std::net::TcpStream::connect(listen).is_err(), "somebody still listens on {listen}");
+    for port in ports {
+        assert!(std::net::TcpStream::connect(port).is_err(), "somebody still listens on {port}");
+    }
 }
 
 #[tokio::test]
@@ -68,13 +75,15 @@ async fn the_pod_stays_up_without_a_provider_until_it_is_told_to_end() {
 }
 
 #[tokio::test]
-async fn the_pod_ends_with_its_ambassador() {
-    let mut up = Process::start(&mut pod("up")).unwrap();
-    says(&mut up, "curl -N").await;
-    kill(children(&up, "ambassador")[0]);
-    let status = up.wait(Duration::from_secs(20)).await.expect("it ends by itself");
-    assert!(!status.success());
-    assert!(up.stderr.text().contains("ambassador ended by itself"), "{}", up.stderr.text());
+async fn the_pod_ends_with_any_of_its_sidecars() {
+    for name in ["ambassador", "context-sidecar"] {
+        let mut up = Process::start(&mut pod("up")).unwrap();
+        says(&mut up, "curl -N").await;
+        kill(children(&up, name)[0]);
+        let status = up.wait(Duration::from_secs(20)).await.expect("it ends by itself");
+        assert!(!status.success());
+        assert!(up.stderr.text().contains(&format!("{name} ended by itself")), "{}", up.stderr.text());
+    }
 }
 
 /// Waits until `process` has said `words`.
@@ -120,9 +129,11 @@ async fn help_is_no_failure() {
 async fn a_port_that_somebody_else_has_is_a_clear_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let mut command = pod("demo");
-    let mut demo = Process::start(command.env("AMBASSADOR_LISTEN", &address)).unwrap();
-    let status = demo.wait(Duration::from_secs(60)).await.expect("it ends by itself");
-    assert!(!status.success());
-    assert!(demo.stderr.text().contains(&address), "{}", demo.stderr.text());
+    for name in ["AMBASSADOR_LISTEN", "CONTEXT_LISTEN"] {
+        let mut command = pod("demo");
+        let mut demo = Process::start(command.env(name, &address)).unwrap();
+        let status = demo.wait(Duration::from_secs(60)).await.expect("it ends by itself");
+        assert!(!status.success());
+        assert!(demo.stderr.text().contains(&address), "{}", demo.stderr.text());
+    }
 }
