@@ -119,6 +119,11 @@ async fn of_what_does_not_fit_the_last_is_whole_and_the_rest_by_what_is_asked() 
     assert_eq!(recalled.summary.as_deref(), Some("They talked about birds."));
     let asked = rig.short.asked.lock().unwrap().clone();
     assert!(asked.len() == 1 && asked[0].contains("user: My parrot is called Gustav"), "{asked:?}");
+    let pistons = Some("Question 19 is about engines and pistons as well.");
+    let recalled = rig.pipeline.recall(&rig.tenant, "c", 400, pistons, &call()).await.unwrap();
+    let relevant = recalled.relevant.unwrap().text;
+    assert!(relevant.contains("pistons"));
+    assert!(recalled.messages.iter().all(|turn| !relevant.contains(&turn.content)), "nothing is there twice");
     // It is remembered, while not many messages have come.
     rig.say("c", vec![message(Role::User, "And who was that?")]).await;
     rig.pipeline.recall(&rig.tenant, "c", 400, None, &call()).await.unwrap();

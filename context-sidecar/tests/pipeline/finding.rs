@@ -190,7 +190,10 @@ async fn filters_thresholds_age_and_novelty() {
     let novel = ids(Question { mmr: Some(0.3), ..question("red foxes of the woods") }).await;
     assert_eq!(novel[0], "old");
     assert_ne!(novel[1], "new", "{novel:?}");
-    assert_eq!(ids(Question { mmr: Some(1.0), ..question("red foxes of the woods") }).await, plain);
+    for nearly_all_relevance in [1.0, 0.999] {
+        let asked = Question { mmr: Some(nearly_all_relevance), ..question("red foxes of the woods") };
+        assert_eq!(ids(asked).await, plain);
+    }
 }
 
 #[tokio::test]
@@ -210,4 +213,8 @@ async fn the_reranker_is_asked_about_a_bounded_number() {
     let min_score = Minimum { rerank: Some(45.0), ..Minimum::default() };
     let answer = pipeline.retrieve(&scope, &Question { min_score, ..question("foxes") }, &call()).await.unwrap();
     assert_eq!(answer.results.len(), 5);
+    let min_score = Minimum { rerank: Some(195.0), ..Minimum::default() };
+    let wanted = Question { min_score, top_k: 1_000, ..question("foxes") };
+    let answer = pipeline.retrieve(&scope, &wanted, &call()).await.unwrap();
+    assert_eq!(answer.results.len(), 5, "what was not looked at has not passed");
 }

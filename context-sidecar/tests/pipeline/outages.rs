@@ -145,6 +145,7 @@ async fn without_the_reranker_it_is_the_ranking_there_was() {
 async fn a_store_that_fails_is_left_alone_and_tried_again() {
     let store_breaker = Policy { in_a_row: 3, open: Duration::from_millis(100), ..Policy::default() };
     let rig = rig(Settings { store_breaker, ..settings() }).await;
+    rig.pipeline.retrieve(&rig.scope, &question("brown hares"), &call()).await.unwrap();
     rig.store.fail(Fails::Always);
     rig.store.calls();
     for number in 0..10 {
@@ -153,12 +154,17 @@ async fn a_store_that_fails_is_left_alone_and_tried_again() {
         assert_eq!(failure.retry_after.is_some(), number >= 3, "{number}: {failure}");
     }
     assert_eq!(rig.store.calls().len(), 3);
+    // Somebody else writes while it is not seen from here.
+    let other = pipeline(rig.store.twin(), Some(rig.embedder.clone()), None, settings());
+    put(&other, &rig.scope, vec![document("three", "Brown hares run.")]).await;
     rig.store.fail(Fails::Never);
     let patience = clock::now() + Duration::from_secs(20);
     while rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.is_err() {
         assert!(clock::now() < patience);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let answer = rig.pipeline.retrieve(&rig.scope, &question("brown hares"), &call()).await.unwrap();
+    assert_eq!((answer.cache, answer.results.len()), (CacheUse::Miss, 3), "who knows what was written meanwhile");
 }
 
 /// Whoever deletes wants it gone: from what is kept for outages, too.
