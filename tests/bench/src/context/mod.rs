@@ -82,10 +82,7 @@ pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
         speed::embedded(&stage, options.rounds, &mut report)?;
         speed::ingest(&stage, scifact.as_ref().map(|judged| &judged.documents[..]), &mut report)?;
         match qdrant(&stage, &options)? {
-            Some((_server, url)) => {
-                let mut replay = Part::ours("replay", cores.load, &[url])?;
-                speed::overhead(&stage, replay.line()?.parse()?, options.rounds, &mut report)?;
-            }
+            Some((_server, url)) => speed::overhead(&stage, url, options.rounds, &mut report)?,
             None => report.note(NO_QDRANT),
         }
     }
@@ -93,8 +90,9 @@ pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
         size(&stage, &mut report)?;
     }
     let took = (now() - began) as f64 / SECOND as f64;
-    // What is ended by now counts with its parent, which is this process, for nothing: it is all of the machine's work.
-    let others = (procfs::machine_busy_s() - busy) / took;
+    // By now all parts have ended, and count.
+    drop(vectors);
+    let others = (procfs::machine_busy_s() - busy - procfs::own_cpu_with_ended_s()).max(0.0) / took;
     crate::say(&report.show(others))
 }
 

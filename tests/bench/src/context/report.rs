@@ -28,7 +28,7 @@ impl Report {
     }
 
     pub(super) fn below(&mut self, what: impl Into<String>, value: f64, unit: &str, aim: f64) {
-        self.push(what, format!("{value:.1} {unit}"), Some((format!("< {aim} {unit}"), value < aim)));
+        self.push(what, format!("{value:.2} {unit}"), Some((format!("< {aim} {unit}"), value < aim)));
     }
 
     pub(super) fn note(&mut self, text: impl Into<String>) {

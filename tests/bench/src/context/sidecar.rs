@@ -44,7 +44,7 @@ pub(super) struct Sidecar {
 impl Stage {
     pub(super) fn start(&self, setup: Setup<'_>) -> anyhow::Result<Sidecar> {
         let (port, admin) = (free_port()?, free_port()?);
-        let results = if setup.remembers { "" } else { "results: 0B, " };
+        let results = if setup.remembers { "" } else { "results: 0, " };
         let config = format!(
             "caches: {{ {results}ttl: 1h }}\nlimits: {{ timeout: 10m }}\nembeddings: {{ timeout: 1h, batch: 64 }}\n"
         );

@@ -8,6 +8,7 @@ use super::collections::{Document, Random};
 use super::report::Report;
 use super::sidecar::{Setup, Sidecar, Stage};
 use super::vectors::INSTANT;
+use crate::child::Part;
 use crate::spread::Spread;
 
 const COLLECTION: &str = "bench-speed";
@@ -73,12 +74,12 @@ pub(super) fn embedded(stage: &Stage, rounds: usize, report: &mut Report) -> any
         report.below(format!("… hybrid, 10 results: p50 ({})", ms(spread)), spread.p50 / 1_000.0, "ms", aim);
         let words: Vec<Value> = with(&questions(), "mode", &json!("lexical"));
         let spread = times(&mut sidecar, &words, "lexical", "miss", rounds)?;
-        report.say(format!("… lexical: p50 ({})", ms(spread)), format!("{:.1} ms", spread.p50 / 1_000.0));
+        report.say(format!("… lexical: p50 ({})", ms(spread)), format!("{:.2} ms", spread.p50 / 1_000.0));
         let packed: Vec<Value> = with(&questions(), "max_tokens", &json!(2_000));
         let spread = times(&mut sidecar, &packed, "hybrid", "miss", 1)?;
         report.say(
             format!("… hybrid, packed to 2,000 tokens: p50 ({})", ms(spread)),
-            format!("{:.1} ms", spread.p50 / 1_000.0),
+            format!("{:.2} ms", spread.p50 / 1_000.0),
         );
         drop(sidecar);
         let mut sidecar = stage.start(Setup { remembers: true, ..setup })?;
@@ -110,9 +111,11 @@ pub(super) fn ingest(stage: &Stage, real: Option<&[Document]>, report: &mut Repo
     Ok(())
 }
 
-/// What a question costs beyond the batch query that it is made of.
-pub(super) fn overhead(stage: &Stage, replay: u16, rounds: usize, report: &mut Report) -> anyhow::Result<()> {
-    let url = format!("http://127.0.0.1:{replay}");
+/// What a question costs beyond the batch query that it is made of. In either case the Qdrant is on another core than who
+/// asks it: the context-sidecar's has the client's core, and the client's has the context-sidecar's.
+pub(super) fn overhead(stage: &Stage, qdrant: String, rounds: usize, report: &mut Report) -> anyhow::Result<()> {
+    let mut replay = Part::ours("replay", stage.cores.load, &[qdrant])?;
+    let url = format!("http://127.0.0.1:{}", replay.line()?);
     let mut sidecar = stage.start(Setup { store: &url, model: Some(INSTANT), remembers: false })?;
     // Of another run, in a Qdrant that stays.
     let body = json!({"collection": COLLECTION, "all": true}).to_string();
@@ -121,8 +124,10 @@ pub(super) fn overhead(stage: &Stage, replay: u16, rounds: usize, report: &mut R
     let asked = questions();
     // Texts of chunks are remembered after the first.
     times(&mut sidecar, &asked, "hybrid", "miss", 2)?;
-    let mut bare = Client::of(replay);
-    let batches = bare.ask("GET", "/_batches", &Value::Null)?;
+    let mut other = Part::ours("replay", stage.cores.gateway, std::slice::from_ref(&url))?;
+    let mut bare = Client::of(other.line()?.parse()?);
+    let port = url.rsplit(':').next().unwrap_or_default().parse()?;
+    let batches = Client::of(port).ask("GET", "/_batches", &Value::Null)?;
     let batches: Vec<(String, String)> = serde_json::from_value(batches).context("batches")?;
     if batches.len() != asked.len() {
         bail!("{} batch queries for {} questions", batches.len(), asked.len());
