@@ -15,7 +15,7 @@ POD := $(TARGET)/debug/pod
 SKIPPED := $(abspath $(TARGET))/skipped-tests.txt
 PROFILE := $(if $(CI),ci,default)
 
-.PHONY: help build demo up test bench bench-loader bench-instructions fuzz check conformance
+.PHONY: help build demo up test bench bench-loader bench-context bench-instructions fuzz check conformance
 
 help: ## Lists these commands.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
@@ -55,6 +55,11 @@ bench-loader: ## Measures the config-loader beside wget and curl (optimised buil
 	@echo "Building with the release profile, which takes several minutes the first time."
 	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(HOST) -p config-loader
 	@$(CARGO) run --release -p bench -- loader --loader '$(TARGET)/$(HOST)/release/config-loader'
+
+bench-context: ## Measures how good, how fast and how large the context-sidecar is (optimised build: takes a while).
+	@echo "Building with the release profile, which takes several minutes the first time."
+	@$(CARGO) build --release --locked -p context-sidecar
+	@$(CARGO) run --release -p bench -- context --sidecar '$(TARGET)/release/context-sidecar'
 
 # The runner and the library must be of one version, which Cargo.lock knows.
 RUNNER = $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)

@@ -9,7 +9,8 @@
 //!   core A   load  ---> core B: ambassador ------> upstream      what we measure
 //! ```
 //!
-//! `bench loader` is another benchmark, of the config-loader: see `loader`.
+//! `bench loader` is another benchmark, of the config-loader: see `loader`; and `bench context` one of the
+//! context-sidecar: see `context`.
 #![allow(
     clippy::disallowed_methods,
     reason = "a benchmark reads clocks, the environment and exit codes as they are; none of it ships"
@@ -18,6 +19,7 @@
 mod ambassador;
 mod child;
 mod clock;
+mod context;
 mod cores;
 mod figures;
 mod load;
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
         Some((part, rest)) if part == "loader" => loader::conduct(rest),
         Some((part, rest)) if part == "files" => loader::play_files(rest),
         Some((part, rest)) if part == "timed" => loader::play_timed(rest),
+        Some((part, rest)) if part == "context" => context::conduct(rest),
+        Some((part, rest)) if part == "vectors" => context::play_vectors(rest),
+        Some((part, rest)) if part == "replay" => context::play_replay(rest),
         Some((part, _)) if part == "--help" || part == "-h" => say(options::USAGE),
         _ => options::Options::read(&words).and_then(|options| run::conduct(&options)),
     };

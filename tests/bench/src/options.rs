@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 pub(crate) const USAGE: &str = "\
 usage: bench [--quick] [--rounds N] [--only NAMES] [--ambassador PATH] [--json FILE]
        bench loader [--help]
+       bench context [--help]
 
   --quick             one short round, about 20 s: does everything still run?
   --rounds N          rounds over all subjects (3)

@@ -19,6 +19,11 @@ pub(crate) fn own_cpu_s() -> f64 {
     Stat::of(std::process::id()).map_or(0.0, |stat| seconds(stat.ticks()))
 }
 
+/// The same, with those of all processes that it has waited for.
+pub(crate) fn own_cpu_with_ended_s() -> f64 {
+    Stat::of(std::process::id()).map_or(0.0, |stat| seconds(stat.ticks() + stat.field(16) + stat.field(17)))
+}
+
 /// Seconds that all cores of the machine were busy since it started.
 pub(crate) fn machine_busy_s() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();

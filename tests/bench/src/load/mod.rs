@@ -18,6 +18,7 @@ use tokio::task::LocalSet;
 
 pub(crate) use self::connection::{Ask, SAYS_HELLO};
 pub(crate) use self::job::{Job, Pace, Shape};
+pub(crate) use self::reply::Reply;
 pub(crate) use self::tally::Outcome;
 use crate::{child, cores};
 

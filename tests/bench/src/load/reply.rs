@@ -15,7 +15,7 @@ enum Stage {
 }
 
 #[derive(Default)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     stage: Stage,
     status: u16,
     closes: bool,
@@ -23,16 +23,16 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.status
     }
 
-    pub(super) fn keeps_alive(&self) -> bool {
+    pub(crate) fn keeps_alive(&self) -> bool {
         !self.closes
     }
 
     /// Takes what was read and hands on what of it is body; true at the end of the answer.
-    pub(super) fn push(&mut self, read: &[u8], mut body: impl FnMut(&[u8])) -> anyhow::Result<bool> {
+    pub(crate) fn push(&mut self, read: &[u8], mut body: impl FnMut(&[u8])) -> anyhow::Result<bool> {
         let mut unread = std::mem::take(&mut self.unread);
         let rest = if unread.is_empty() {
             self.advance(read, &mut body)?
