@@ -13,7 +13,7 @@ use std::{
 use context_core::document::Document;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, error::Category};
 use walkdir::WalkDir;
 
 /// What a file is read as.
@@ -173,7 +173,17 @@ fn heading(text: &str) -> Option<String> {
                     title.push_str(&part);
                 }
             }
-            _ => {}
+            Event::Start(_)
+            | Event::End(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_)
+            | Event::Html(_)
+            | Event::InlineHtml(_)
+            | Event::FootnoteReference(_)
+            | Event::SoftBreak
+            | Event::HardBreak
+            | Event::Rule
+            | Event::TaskListMarker(_) => {}
         }
     }
     title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty())
@@ -222,10 +232,10 @@ fn line(bytes: Vec<u8>, place: &str) -> Result<Document, String> {
     let text = String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())?;
     let line: Line =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => {
+            Category::Data => {
                 "is no document: it has at least a `text`, and perhaps `id`, `title`, `url`, `metadata`".to_owned()
             }
-            _ => "is no JSON".to_owned(),
+            Category::Io | Category::Syntax | Category::Eof => "is no JSON".to_owned(),
         })?;
     let Line { id, title, text, url, metadata } = line;
     let id = id.filter(|id| !id.trim().is_empty()).unwrap_or_else(|| place.to_owned());

@@ -82,12 +82,12 @@ impl Service {
                 Code::Unavailable,
                 format!("CONTEXT_SERVICE_URL: {} cannot be reached ({})", service.base, why(&error)),
             )),
-            (Err(_), None) => service.become_one(environment).await,
+            (Err(_), None) => service.become_one(environment),
         }
     }
 
     /// Serves on a port of this process's own, and asks there.
-    async fn become_one(self, environment: &Environment) -> Result<Self, Stopped> {
+    fn become_one(self, environment: &Environment) -> Result<Self, Stopped> {
         let Loaded { settings, .. } = config::load(environment).map_err(|problems| {
             let message = format!("no sidecar answers at {USUAL}, and this command cannot do without:\n{problems}");
             Stopped::new(Code::Unavailable, message)
