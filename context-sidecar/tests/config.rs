@@ -1,6 +1,6 @@
 //! What is told by a file and by the environment, and all that can be wrong with it.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 use std::time::Duration;
 

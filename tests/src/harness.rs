@@ -2,7 +2,7 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "a harness fails the test it serves by panicking")]
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Once;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::agent::Agent;
 use crate::http::{self, Answer};
 use crate::metrics::Scrape;
+use crate::port;
 use crate::process::{self, Process};
 use crate::provider::Provider;
 
@@ -233,8 +234,7 @@ async fn ready(process: &mut Process, admin: SocketAddr) -> Result<(), String> {
 /// When there is none left.
 #[must_use]
 pub fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound socket has an address")
+    port::free().expect("a free port")
 }
 
 /// The binary under test, built where nobody has yet. It is not built anew when it is old: `make test` sees to that.

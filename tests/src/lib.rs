@@ -12,6 +12,7 @@ pub mod harness;
 pub mod http;
 pub mod metrics;
 pub mod pod;
+pub mod port;
 pub mod process;
 pub mod provider;
 pub mod skip;

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::library::Library;
 use super::loader;
 use super::spec::{Probe, Role, Spec};
+use crate::port;
 use crate::process::binary;
 
 /// The variables that this program was started with.
@@ -193,5 +194,5 @@ pub(super) const fn usual(port: u16) -> SocketAddr {
 }
 
 pub(super) fn free_port() -> Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).context("no free port")
+    port::free().context("no free port")
 }
