@@ -13,7 +13,7 @@ use std::{
 use context_core::document::Document;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde::Deserialize;
-use serde_json::{Map, Value, error::Category};
+use serde_json::{Map, Value};
 use walkdir::WalkDir;
 
 /// What a file is read as.
