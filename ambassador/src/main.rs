@@ -36,7 +36,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let environment = Environment::from_process();
-    let command = match Cli::read() {
+    let command = match chassis::cli::parse::<Cli>() {
         Ok(cli) => cli.command,
         Err(code) => return code.into(),
     };

@@ -148,7 +148,10 @@ impl Outcome {
         }
         for span in [&self.span, &self.attempt] {
             if self.provider.is_some() {
-                span.record("gen_ai.response.model", trace::bounded(self.model.as_ref().unwrap_or(&self.served)));
+                span.record(
+                    "gen_ai.response.model",
+                    chassis::http::bounded(self.model.as_ref().unwrap_or(&self.served)),
+                );
             }
             if let Some(usage) = self.usage {
                 trace::spent(span, usage);

@@ -4,7 +4,7 @@ use std::{any::Any, convert::Infallible, sync::Arc};
 
 use ambassador_core::dialect::openai::error_body;
 use chassis::{
-    http::{self as serving, Identified, Ids, Refusal, Words},
+    http::{self as serving, Identified, Ids, Refusal, Traced, Words},
     net::Incoming,
     shutdown::Drain,
 };
@@ -12,13 +12,7 @@ use http::{Response, StatusCode};
 use tower::{ServiceBuilder, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{
-    api,
-    body::Body,
-    failure::Failure,
-    gateway::Gateway,
-    trace::{self, Traced},
-};
+use crate::{api, body::Body, failure::Failure, gateway::Gateway, trace};
 
 /// How it serves.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +42,7 @@ pub async fn serve(gateway: Arc<Gateway>, incoming: Incoming, drain: Drain, opti
         // Every answer has an id, also that to a panic.
         .layer_fn(|inner| Identified::new(inner, ids.clone()))
         // A span that joins the agent's trace; without a collector it costs one branch.
-        .layer_fn(|inner| Traced { inner, traces })
+        .layer_fn(|inner| Traced::new(inner, traces, trace::of_request))
         // One bug costs one request: a panic becomes that request's 500.
         .layer(CatchPanicLayer::custom(panicked))
         .service(handler);

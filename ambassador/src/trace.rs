@@ -3,47 +3,15 @@
 //!
 //! Without a collector there are no spans, and each function here costs one branch.
 
-use std::task::{Context, Poll};
-
 use ambassador_core::{chat::Usage, provider::Operation};
-use chassis::telemetry;
+use chassis::{http::bounded, telemetry};
 use http::{Request, StatusCode};
-use tower::Service;
-use tracing::{Instrument, Span, field, instrument::Instrumented};
+use tracing::{Span, field};
 
 use crate::upstream::Upstream;
 
-/// How much is told of a name that a caller or a provider made up, in bytes.
-const MAX_NAME: usize = 128;
-
-/// Runs each request in a span of its own, which joins the agent's trace.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Traced<S> {
-    pub(crate) inner: S,
-    /// Whether there are any traces.
-    pub(crate) traces: bool,
-}
-
-impl<S, B> Service<Request<B>> for Traced<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Instrumented<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let span = if self.traces { of_request(&request) } else { Span::none() };
-        self.inner.call(request).instrument(span)
-    }
-}
-
 /// The span of a request. It is named when it is known what is asked for.
-fn of_request<B>(request: &Request<B>) -> Span {
+pub(crate) fn of_request<B>(request: &Request<B>) -> Span {
     let span = tracing::info_span!(
         "request",
         otel.kind = "server",
@@ -132,11 +100,6 @@ pub(crate) fn failed(span: &Span, reason: &str) {
     span.record("otel.status_code", "ERROR");
 }
 
-/// A name that somebody made up, as far as it is told.
-pub(crate) fn bounded(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default()
-}
-
 fn name(operation: Operation, model: &str) -> String {
     format!("{} {}", word(operation), bounded(model))
 }
@@ -158,6 +121,6 @@ mod tests {
         assert_eq!(name(Operation::Chat, "gpt-4o"), "chat gpt-4o");
         assert_eq!(name(Operation::Embeddings, "m"), "embeddings m");
         let long = name(Operation::Chat, &"ü".repeat(100_000));
-        assert!(long.len() <= "chat ".len() + MAX_NAME && long.ends_with('ü'), "{long}");
+        assert!(long.len() < 1_000 && long.ends_with('ü'), "{long}");
     }
 }

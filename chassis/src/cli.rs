@@ -8,6 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::{Parser, ValueEnum};
+
 use crate::exit::Code;
 use crate::net::parse_listen;
 use crate::{clock, output};
@@ -17,6 +19,47 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Long enough for any status line.
 const STATUS_LINE: usize = 256;
+
+/// The probes of the admin port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Probe {
+    /// The process turns.
+    Live,
+    /// It takes requests.
+    Ready,
+    /// It has started.
+    Startup,
+}
+
+impl Probe {
+    /// Where the probe is asked.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Live => "/health/live",
+            Self::Ready => "/health/ready",
+            Self::Startup => "/health/startup",
+        }
+    }
+}
+
+/// The command line of this process, or how to exit instead. What there is to say about it is printed.
+///
+/// # Errors
+/// [`Code::Usage`] when it makes no sense, [`Code::Ok`] when help or the version was asked for.
+pub fn parse<C: Parser>() -> Result<C, Code> {
+    C::try_parse().map_err(|error| {
+        let text = error.to_string();
+        // Help and the version come as errors, too, but they are what was asked for.
+        if error.use_stderr() {
+            output::complain(text.trim_end());
+            Code::Usage
+        } else {
+            output::line(text.trim_end());
+            Code::Ok
+        }
+    })
+}
 
 /// Asks `path` of the process that listens on `address`, and prints one line about the answer.
 ///

@@ -8,8 +8,10 @@ mod connection;
 mod floor;
 mod identity;
 mod patient;
+mod traced;
 
 pub use identity::{Identified, Ids, REQUEST_ID, of as id_of};
+pub use traced::{Traced, bounded};
 
 use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 

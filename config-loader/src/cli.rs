@@ -1,6 +1,5 @@
 //! The command line.
 
-use chassis::{exit::Code, output};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Prompts, tools and guardrails into a directory, whole and checked, or why not.
@@ -47,24 +46,4 @@ pub(crate) enum SchemaOf {
     Config,
     /// guardrails.yaml.
     Guardrails,
-}
-
-impl Cli {
-    /// The command line of this process, or how to exit instead.
-    ///
-    /// # Errors
-    /// [`Code::Usage`] when it makes no sense, [`Code::Ok`] when help or the version was asked for.
-    pub(crate) fn read() -> Result<Self, Code> {
-        Self::try_parse().map_err(|error| {
-            let text = error.to_string();
-            // Help and the version come as errors, too, but they are what was asked for.
-            if error.use_stderr() {
-                output::complain(text.trim_end());
-                Code::Usage
-            } else {
-                output::line(text.trim_end());
-                Code::Ok
-            }
-        })
-    }
 }

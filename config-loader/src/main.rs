@@ -37,7 +37,7 @@ use crate::{
 
 fn main() -> ExitCode {
     let mut environment = Environment::from_process();
-    let command = match Cli::read() {
+    let command = match chassis::cli::parse::<Cli>() {
         Ok(cli) => cli.command,
         Err(code) => {
             if code == Code::Usage {

@@ -187,14 +187,14 @@ fn stopping() -> Failure {
 
 /// No such path, or not by this method.
 fn unknown(request: &Request<Incoming>, routes: &[(&'static Route, Option<String>)]) -> Response<Body> {
-    let (method, path) = (request.method(), trace::bounded(request.uri().path()));
+    let (method, path) = (request.method(), chassis::http::bounded(request.uri().path()));
     if routes.is_empty() {
         let message = format!("There is nothing at {path}; GET /openapi.json says what there is.");
         return render::failure(&Failure::new(Kind::NotFound, message));
     }
     let allowed: Vec<&str> = routes.iter().map(|(route, _)| route.method.as_str()).collect();
     let allowed = allowed.join(", ");
-    let message = format!("{path} is not for {}; use {allowed}.", trace::bounded(method.as_str()));
+    let message = format!("{path} is not for {}; use {allowed}.", chassis::http::bounded(method.as_str()));
     let mut response = render::whole(render::body(Kind::Invalid.label(), &message, None));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     if let Ok(allowed) = HeaderValue::try_from(allowed) {

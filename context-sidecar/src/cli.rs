@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use chassis::{exit::Code, output};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use chassis::cli::Probe;
+use clap::{Args, Parser, Subcommand};
 
 /// The right passages for an agent's prompt, within the budget, from the right tenant.
 ///
@@ -66,47 +66,4 @@ pub(crate) struct Into {
     /// Which collection. Default: CONTEXT_COLLECTION, or that of the sidecar.
     #[arg(long)]
     pub(crate) collection: Option<String>,
-}
-
-/// The probes of the admin port.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Probe {
-    /// The process turns.
-    Live,
-    /// It takes requests.
-    Ready,
-    /// It has started.
-    Startup,
-}
-
-impl Probe {
-    /// Where the probe is asked.
-    #[must_use]
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::Live => "/health/live",
-            Self::Ready => "/health/ready",
-            Self::Startup => "/health/startup",
-        }
-    }
-}
-
-impl Cli {
-    /// The command line of this process, or how to exit instead.
-    ///
-    /// # Errors
-    /// [`Code::Usage`] when it makes no sense, [`Code::Ok`] when help or the version was asked for.
-    pub(crate) fn read() -> Result<Self, Code> {
-        Self::try_parse().map_err(|error| {
-            let text = error.to_string();
-            // Help and the version come as errors, too, but they are what was asked for.
-            if error.use_stderr() {
-                output::complain(text.trim_end());
-                Code::Usage
-            } else {
-                output::line(text.trim_end());
-                Code::Ok
-            }
-        })
-    }
 }

@@ -43,7 +43,7 @@ const TALKATIVE: [&str; 1] = ["rmcp"];
 
 fn main() -> ExitCode {
     let environment = Environment::from_process();
-    let command = match Cli::read() {
+    let command = match chassis::cli::parse::<Cli>() {
         Ok(cli) => cli.command,
         Err(code) => return code.into(),
     };

@@ -7,7 +7,7 @@
 use std::{any::Any, convert::Infallible, sync::Arc};
 
 use chassis::{
-    http::{self as serving, Identified, Ids, Refusal, Words},
+    http::{self as serving, Identified, Ids, Refusal, Traced, Words},
     net::Incoming,
     shutdown::Drain,
 };
@@ -19,7 +19,7 @@ use crate::{
     api::{self, App, render},
     body::Body,
     failure::{Failure, Kind},
-    trace::{self, Traced},
+    trace,
 };
 
 /// How it serves.
@@ -53,7 +53,7 @@ pub async fn serve(app: Arc<App>, incoming: Incoming, drain: Drain, options: Opt
         // Every answer has an id, also that to a panic.
         .layer_fn(|inner| Identified::new(inner, ids.clone()))
         // A span that joins the agent's trace; without a collector it costs one branch.
-        .layer_fn(|inner| Traced { inner, traces })
+        .layer_fn(|inner| Traced::new(inner, traces, trace::of_request))
         // One bug costs one request: a panic becomes that request's 500.
         .layer(CatchPanicLayer::custom(panicked))
         .service(handler);

@@ -1,42 +1,10 @@
 //! What a collector is told: a span for each request, which joins the agent's trace. Nothing of what was asked is in it.
 
-use std::task::{Context, Poll};
-
-use chassis::telemetry;
+use chassis::{http::bounded, telemetry};
 use http::{Request, StatusCode};
-use tower::Service;
-use tracing::{Instrument, Span, field, instrument::Instrumented};
+use tracing::{Span, field};
 
-/// How much is told of a name that a caller made up, in bytes.
-const MAX_NAME: usize = 128;
-
-/// Runs each request in a span of its own.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Traced<S> {
-    pub(crate) inner: S,
-    /// Whether there are any traces.
-    pub(crate) traces: bool,
-}
-
-impl<S, B> Service<Request<B>> for Traced<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Instrumented<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let span = if self.traces { of_request(&request) } else { Span::none() };
-        self.inner.call(request).instrument(span)
-    }
-}
-
-fn of_request<B>(request: &Request<B>) -> Span {
+pub(crate) fn of_request<B>(request: &Request<B>) -> Span {
     let span = tracing::info_span!(
         "request",
         otel.kind = "server",
@@ -67,9 +35,4 @@ pub(crate) fn answered(with: StatusCode) {
             span.record("otel.status_code", "ERROR");
         }
     }
-}
-
-/// A name that somebody made up, as far as it is told.
-pub(crate) fn bounded(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default()
 }
