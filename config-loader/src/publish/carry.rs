@@ -1,6 +1,9 @@
 //! Carries a plan out, and takes back what was done of one that fails.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use super::{
     PublishedFile,
@@ -14,15 +17,29 @@ const OPEN_FILES: usize = 256;
 
 /// What a plan needs to be carried out.
 pub(super) struct Carrier<'a> {
-    pub(super) disk: &'a Disk<'a>,
-    pub(super) directory: &'a Path,
-    pub(super) files: &'a [PublishedFile],
-    pub(super) layout: &'a Layout,
+    disk: &'a Disk<'a>,
+    directory: &'a Path,
+    files: &'a [PublishedFile],
+    layout: &'a Layout,
+    /// Whether all that a swap makes visible is on the disk before it is.
+    durable: bool,
+    /// Files that are written, and perhaps not on the disk yet.
+    open: Vec<(PathBuf, File)>,
 }
 
-impl Carrier<'_> {
+impl<'a> Carrier<'a> {
+    pub(super) const fn new(
+        disk: &'a Disk<'a>,
+        directory: &'a Path,
+        files: &'a [PublishedFile],
+        layout: &'a Layout,
+        durable: bool,
+    ) -> Self {
+        Self { disk, directory, files, layout, durable, open: Vec::new() }
+    }
+
     /// Does all of it, in order. What only tidies may fail: the next run does it.
-    pub(super) fn carry_out(&self, ops: &[Op]) -> Result<(), Trouble> {
+    pub(super) fn carry_out(&mut self, ops: &[Op]) -> Result<(), Trouble> {
         let mut done = Vec::new();
         for op in ops {
             match (self.apply(op), op) {
@@ -38,20 +55,20 @@ impl Carrier<'_> {
             }
         }
         // What is seen is the new set already; a disk that cannot hold on to it is told, not believed.
-        if let Err(Trouble { error, .. }) = self.disk.sync_directory(self.directory) {
+        if let Err(Trouble { error, .. }) = self.sync_directory(self.directory) {
             tracing::warn!(path = %self.directory.display(), %error, "published, but perhaps not durably");
         }
         Ok(())
     }
 
-    fn take_back(&self, failed: &Op, done: &[&Op]) {
+    fn take_back(&mut self, failed: &Op, done: &[&Op]) {
         for op in half(failed).into_iter().chain(done.iter().rev().filter_map(|op| undo(op))) {
             // There is a failure to report already, and the next run sweeps what is left.
             let _left_over = self.apply(&op);
         }
     }
 
-    fn apply(&self, op: &Op) -> Result<(), Trouble> {
+    fn apply(&mut self, op: &Op) -> Result<(), Trouble> {
         let at = |name: &str| self.directory.join(name);
         match op {
             Op::Sweep(version) => self.disk.remove_tree(&at(version)),
@@ -59,34 +76,47 @@ impl Carrier<'_> {
             Op::Link(name) => self.disk.link(&through_data(name), &at(name)),
             Op::Swap(version) => {
                 self.disk.link(version, &at(NEXT))?;
-                // All that the swap makes visible is on the disk before it is.
-                self.disk.sync_directory(self.directory)?;
+                self.sync(&at(version))?;
                 self.disk.rename(&at(NEXT), &at(DATA))
             }
             Op::Unlink(name) => self.disk.unlink(&at(name)),
         }
     }
 
-    fn write(&self, version: &Path) -> Result<(), Trouble> {
+    fn write(&mut self, version: &Path) -> Result<(), Trouble> {
         self.disk.make(version)?;
         for directory in &self.layout.directories {
             self.disk.make(&version.join(directory))?;
         }
-        // A file system brings many files to the disk in little more time than one, if they are all written before.
-        for files in self.files.chunks(OPEN_FILES) {
-            let mut written = Vec::new();
-            for file in files {
-                let path = version.join(&file.target);
-                let open = self.disk.write_new(&path, &file.bytes, file.mode)?;
-                written.push((path, open));
+        for file in self.files {
+            let path = version.join(&file.target);
+            let open = self.disk.write_new(&path, &file.bytes, file.mode)?;
+            if self.durable {
+                self.open.push((path, open));
             }
-            for (path, open) in written {
-                self.disk.sync_file(&path, &open)?;
+            if self.open.len() >= OPEN_FILES {
+                self.sync_files()?;
             }
         }
+        Ok(())
+    }
+
+    /// Brings a version to the disk, and the names that lead to it: at the end, because a file system brings many things
+    /// there in little more time than one.
+    fn sync(&mut self, version: &Path) -> Result<(), Trouble> {
+        self.sync_files()?;
         for directory in self.layout.directories.iter().rev() {
-            self.disk.sync_directory(&version.join(directory))?;
+            self.sync_directory(&version.join(directory))?;
         }
-        self.disk.sync_directory(version)
+        self.sync_directory(version)?;
+        self.sync_directory(self.directory)
+    }
+
+    fn sync_files(&mut self) -> Result<(), Trouble> {
+        self.open.drain(..).try_for_each(|(path, open)| self.disk.sync_file(&path, &open))
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<(), Trouble> {
+        if self.durable { self.disk.sync_directory(path) } else { Ok(()) }
     }
 }

@@ -1,7 +1,7 @@
 //! A set into a directory: all of it at one moment, or nothing.
 //!
-//! Decided in `layout` and `plan`, carried out in `carry`, one operation of the file system at a time in `disk`. A
-//! process that is killed at any of them leaves the old set or the new one, and the next run sweeps what it left.
+//! Decided in `layout`, `plan` and `volume`, carried out in `carry`, one operation of the file system at a time in `disk`.
+//! A process that is killed at any of them leaves the old set or the new one, and the next run sweeps what it left.
 
 mod carry;
 pub(crate) mod disk;
@@ -9,6 +9,7 @@ pub(crate) mod explain;
 mod layout;
 mod plan;
 mod read;
+mod volume;
 
 use std::{path::Path, time::Duration};
 
@@ -81,7 +82,11 @@ fn publish_on(
     let fresh = (!unchanged).then(|| plan::fresh(&listing, &manifest.digest));
     let ops =
         plan::plan(&listing, &layout.tops, fresh.as_deref()).map_err(|names| explain::in_the_way(directory, &names))?;
-    Carrier { disk, directory, files: &files, layout: &layout }.carry_out(&ops).map_err(explain)?;
+    let durable = volume::outlives_the_pod(directory);
+    if !durable {
+        tracing::debug!(path = %directory.display(), "an emptyDir ends with its pod: nothing of it is synced");
+    }
+    Carrier::new(disk, directory, &files, &layout, durable).carry_out(&ops).map_err(explain)?;
     Ok(if unchanged { Published::Unchanged } else { Published::Swapped })
 }
 

@@ -10,6 +10,7 @@
     reason = "a test may fail by panicking, and stands outside"
 )]
 
+mod bare;
 mod case;
 mod confined;
 mod content;

@@ -15,7 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::set::Set;
+use crate::{bare, set::Set};
 
 /// How long a run may take; none here is meant to.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,16 +26,22 @@ const LOOK: Duration = Duration::from_millis(3);
 /// Who is nobody in distroless images, and his group.
 const NOBODY: u32 = 65532;
 
+/// Gives rights away before it becomes what is run.
+const SETPRIV: &str = "/usr/bin/setpriv";
+
 /// A folder, and what the binary is started by.
 pub(crate) struct Pod {
     dir: TempDir,
     by: Vec<String>,
     binary: PathBuf,
-    volume: Option<Volume>,
+    /// Where it publishes, as this process sees it.
+    published: PathBuf,
+    /// Who holds the namespace that it runs in.
+    _namespace: Option<Namespace>,
 }
 
-/// A tmpfs that only those see who enter its namespace.
-struct Volume(Child);
+/// A process in a namespace of its own, with what is mounted there.
+struct Namespace(Child);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -56,32 +62,51 @@ impl Pod {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("config")).unwrap();
-        Self { dir, by: Vec::new(), binary: env!("CARGO_BIN_EXE_config-loader").into(), volume: None }
+        let published = dir.path().join("config");
+        Self { dir, by: Vec::new(), binary: env!("CARGO_BIN_EXE_config-loader").into(), published, _namespace: None }
     }
 
     /// One whose volume has room for so much; `None` where no user namespaces are allowed.
     pub(crate) fn on_volume(size: &str) -> Option<Self> {
         let mount = format!("mount -t tmpfs -o size={size},mode=0755 x \"$0\"");
         let pod = Self::new();
-        let (volume, id) = pod.volume(&["-Urm"], &mount)?;
+        let (namespace, id) = pod.namespace(&["-Urm"], &mount)?;
         let enter =
             ["nsenter", "--target", &id, "--user", "--preserve-credentials", "--mount", "--"].map(str::to_owned);
-        Some(Self { by: enter.to_vec(), volume: Some(volume), ..pod })
+        let published = pod.published.strip_prefix("/").unwrap();
+        let published = Path::new(&format!("/proc/{id}/root")).join(published);
+        Some(Self { by: enter.to_vec(), published, _namespace: Some(namespace), ..pod })
     }
 
-    /// One as in a careful cluster: not root, no capability, nothing that can be written to but the volume, which is the
-    /// group's, and the termination log. `None` where that cannot be made.
+    /// One as in a careful cluster: not root, no capability, a root file system that is read-only and has nothing in it
+    /// but what runs; nothing that can be written to but an emptyDir, which is the group's, and the termination log.
+    /// `None` where that cannot be made.
     pub(crate) fn confined() -> Option<Self> {
-        let pod = Self::new().within_reach();
+        let pod = Self::new();
+        let [dir, root, volume] = ["", "root", "kubernetes.io~empty-dir/config"].map(|name| pod.path(name));
+        let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap());
+        fs::create_dir_all(&volume).unwrap();
+        chown(&volume, None, Some(NOBODY)).ok()?;
+        fs::set_permissions(&volume, fs::Permissions::from_mode(0o2775)).unwrap();
         File::create(pod.path("termination-log")).unwrap();
-        let mount = format!(
-            "mount -t tmpfs -o size=1m,mode=2775,gid={NOBODY} x \"$0\" && mount --bind \"$1\" \"$1\" && \
-             mount -o remount,bind,ro /"
-        );
-        let (volume, id) = pod.volume(&["-m"], &mount)?;
-        let enter = ["nsenter", "--target", &id, "--mount", "--"].map(str::to_owned);
+        // Every container has it.
+        let kernels = Path::new("/proc").to_owned();
+        [&dir, &kernels].into_iter().try_for_each(|path| fs::create_dir_all(inside(path))).unwrap();
+        let (binary, setpriv) = (Path::new("/config-loader"), Path::new(SETPRIV));
+        bare::holds(&root, &[(&pod.binary, binary), (setpriv, setpriv)])?;
+
+        let [at, log] = ["config", "termination-log"].map(|name| pod.path(name));
+        let own = [(&dir, inside(&dir)), (&volume, inside(&at)), (&log, inside(&log))];
+        let mounts = [(&root, root.clone()), (&kernels, inside(&kernels))].into_iter().chain(own);
+        let mut script: Vec<String> =
+            mounts.map(|(from, to)| format!("mount --bind {} {}", from.display(), to.display())).collect();
+        let sealed = [inside(&dir), root.clone()];
+        script.extend(sealed.iter().map(|path| format!("mount -o remount,bind,ro {}", path.display())));
+        let (namespace, id) = pod.namespace(&["-m"], &script.join(" && "))?;
+        let root = format!("--root=/proc/{id}/root{}", root.display());
+        let enter = ["nsenter", "--target", &id, "--mount", &root, "--"].map(str::to_owned);
         let by = enter.into_iter().chain(as_nobody()).collect();
-        Some(Self { by, volume: Some(volume), ..pod })
+        Some(Self { by, binary: binary.to_owned(), published: volume, _namespace: Some(namespace), ..pod })
     }
 
     /// One without the rights of root, if this process has them.
@@ -102,16 +127,16 @@ impl Pod {
     }
 
     /// A namespace in which something is mounted, and the process that holds it.
-    fn volume(&self, namespaces: &[&str], mount: &str) -> Option<(Volume, String)> {
+    fn namespace(&self, namespaces: &[&str], mount: &str) -> Option<(Namespace, String)> {
         let script = format!("{mount} && echo mounted && exec cat");
         let mut command = Command::new("unshare");
-        command.args(namespaces).args(["sh", "-c", &script]).arg(self.directory()).arg(self.path("termination-log"));
+        command.args(namespaces).args(["sh", "-c", &script]).arg(self.directory());
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-        let mut volume = Volume(child);
+        let mut namespace = Namespace(child);
         let mut line = String::new();
-        BufReader::new(volume.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let id = volume.0.id().to_string();
-        (line == "mounted\n").then_some((volume, id))
+        BufReader::new(namespace.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let id = namespace.0.id().to_string();
+        (line == "mounted\n").then_some((namespace, id))
     }
 
     /// A path for other things.
@@ -125,14 +150,8 @@ impl Pod {
     }
 
     /// Where it publishes, as this process sees it.
-    pub(crate) fn published(&self) -> PathBuf {
-        let directory = self.directory();
-        match &self.volume {
-            None => directory,
-            Some(Volume(child)) => {
-                Path::new(&format!("/proc/{}/root", child.id())).join(directory.strip_prefix("/").unwrap())
-            }
-        }
+    pub(crate) fn published(&self) -> &Path {
+        &self.published
     }
 
     /// Runs another command as the binary is run, and tells what it printed if it succeeds.
@@ -145,7 +164,7 @@ impl Pod {
     /// Everything that is published, but for the lock.
     pub(crate) fn tree(&self) -> Tree {
         let mut tree = Tree::new();
-        let mut left = vec![self.published()];
+        let mut left = vec![self.published.clone()];
         while let Some(directory) = left.pop() {
             for entry in fs::read_dir(&directory).unwrap() {
                 let path = entry.unwrap().path();
@@ -158,7 +177,7 @@ impl Pod {
                 } else {
                     fs::read(&path).unwrap()
                 };
-                tree.insert(path.strip_prefix(self.published()).unwrap().to_owned(), held);
+                tree.insert(path.strip_prefix(&self.published).unwrap().to_owned(), held);
             }
         }
         tree.remove(Path::new("..lock"));
@@ -199,7 +218,7 @@ impl Pod {
     }
 }
 
-impl Drop for Volume {
+impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -217,6 +236,11 @@ impl Running<'_> {
     /// Asks it to stop, as a kubelet does first.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// What the kernel knows of it.
+    pub(crate) fn known(&self, what: &str) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string()).join(what)
     }
 
     /// Waits for its end.
@@ -250,7 +274,7 @@ impl Drop for Running<'_> {
 
 fn as_nobody() -> Vec<String> {
     let id = NOBODY.to_string();
-    let mut words = vec!["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "--no-new-privs"];
+    let mut words = vec![SETPRIV, "--reuid", &id, "--regid", &id, "--clear-groups", "--no-new-privs"];
     words.extend(["--bounding-set=-all", "--inh-caps=-all", "--"]);
     words.into_iter().map(str::to_owned).collect()
 }
