@@ -11,7 +11,7 @@ mod wire;
 
 pub use memory::Memory;
 pub use remote::Remote;
-pub use settings::{AMBASSADOR, Settings};
+pub use settings::{AMBASSADOR, QUERY_WITHIN, Settings};
 pub use wire::Dialect;
 
 use async_trait::async_trait;
@@ -53,7 +53,7 @@ pub trait Embedder: std::fmt::Debug + Send + Sync {
         if let Some(dimension) = self.dimension() {
             return Ok(dimension);
         }
-        let vectors = self.embed(&["probe"], Purpose::Query, call).await?;
+        let vectors = self.embed(&["probe"], Purpose::Document, call).await?;
         Ok(vectors.first().map_or(0, Vec::len))
     }
 }

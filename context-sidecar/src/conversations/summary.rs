@@ -163,12 +163,16 @@ impl Pipeline {
             return Ok(None);
         }
         let pass = self.gates.summary.enter();
-        let pass = pass.map_err(|wait| format!("the summarizer is left alone for {} ms more", wait.as_millis()))?;
+        let pass = pass.map_err(|resting| format!("the summarizer {resting}"))?;
         let now = clock::now();
         // What is left is for finding what is relevant.
         let call = Call { deadline: now + call.left(now) / 2, ..call.clone() };
         let made = call.within(summarizer.summarize(&transcript, tokens, &call)).await;
-        pass.tell(if matches!(made, Some(Ok(_))) { Outcome::Answered } else { Outcome::Failed });
+        match &made {
+            Some(Ok(_)) => pass.tell(Outcome::Answered),
+            Some(Err(trouble)) => pass.failed(&trouble.to_string()),
+            None => pass.failed("it has not answered in time"),
+        }
         let outcome =
             made.as_ref().map_or("late", |made| made.as_ref().map_or_else(|trouble| trouble.kind(), |_| "answered"));
         self.series.called("summarizer", outcome);

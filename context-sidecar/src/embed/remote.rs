@@ -194,14 +194,17 @@ impl Remote {
     }
 
     async fn try_once(&self, texts: &[&str], call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
-        let pass = self.gate.enter().map_err(|wait| Trouble::Resting { place: self.endpoint.place(), wait })?;
+        let pass = self.gate.enter().map_err(|resting| Trouble::Resting { place: self.endpoint.place(), resting })?;
         let answer = self.ask(texts, call).await;
-        pass.tell(match &answer {
-            Err(trouble) if trouble.passes() => Outcome::Failed,
-            Err(Trouble::Late { after, .. }) if *after >= FAIR => Outcome::Failed,
-            Err(Trouble::Late { .. }) => Outcome::Nothing,
-            Ok(_) | Err(_) => Outcome::Answered,
-        });
+        // Where questions have less time than is fair, all that they have is: else a slow server would never be left alone.
+        let fair = FAIR.min(self.settings.query_timeout * 3 / 4);
+        match &answer {
+            Err(Trouble::Late { after, .. }) if *after < fair => pass.tell(Outcome::Nothing),
+            Err(trouble) if trouble.passes() || matches!(trouble, Trouble::Late { .. }) => {
+                pass.failed(&trouble.to_string());
+            }
+            Ok(_) | Err(_) => pass.tell(Outcome::Answered),
+        }
         answer
     }
 
@@ -248,10 +251,16 @@ impl Embedder for Remote {
     }
 
     async fn embed(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
-        let prefix = match purpose {
-            Purpose::Query => &self.settings.query_prefix,
-            Purpose::Document => &self.settings.document_prefix,
+        let now = clock::now();
+        let (prefix, deadline) = match purpose {
+            // Whoever asks waits for it, and there are still the words to be looked for.
+            Purpose::Query => {
+                let own = now.checked_add(self.settings.query_timeout).unwrap_or(call.deadline);
+                (&self.settings.query_prefix, own.min(call.deadline))
+            }
+            Purpose::Document => (&self.settings.document_prefix, call.deadline),
         };
+        let call = &Call { deadline, ..call.clone() };
         let named = texts.iter().map(|text| {
             let whole = format!("{prefix}{text}");
             (Key::of(&self.settings.model, &whole), whole)
