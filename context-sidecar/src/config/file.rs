@@ -149,7 +149,12 @@ pub struct Caches {
 pub struct Limits {
     /// Largest request body. Default: 32MiB.
     pub max_body: Option<Size>,
-    /// Longest query. Default: 64KiB.
+    /// The most of all bodies that are in memory at once; more is refused with 429. The first 16 KiB of each are not
+    /// counted. Default: 128MiB, or `max_body` where that is more.
+    pub max_bodies: Option<Size>,
+    /// How long a request's body may take to arrive. Default: 1m.
+    pub body_timeout: Option<Span>,
+    /// Longest query, at most (and by default) 16KiB: more than 4,000 characters are never looked for.
     pub max_query: Option<Size>,
     /// Requests served at once; more are refused with 429. Default: 256.
     pub max_in_flight: Option<usize>,
