@@ -29,7 +29,7 @@ pub(crate) struct Asked {
     pub(crate) id: Option<String>,
     /// What stands behind the `?`, checked: each once, and only what the route has.
     pub(crate) query: Vec<(String, String)>,
-    /// When it came.
+    /// When all of it was there.
     pub(crate) started: Instant,
 }
 
