@@ -63,6 +63,7 @@ impl App {
     ) -> Arc<Self> {
         let slots = Semaphore::new(settings.limits.max_in_flight.min(Semaphore::MAX_PERMITS));
         let (series, intake) = (Series::new(metrics), intake::Intake::new(settings.limits));
+        crate::metrics::show(metrics, &pipeline);
         Arc::new_cyclic(|app| Self {
             pipeline,
             mcp: mcp::Door::new(app.clone(), &settings, &drain),

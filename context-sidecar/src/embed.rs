@@ -16,7 +16,10 @@ pub use wire::Dialect;
 
 use async_trait::async_trait;
 
-use crate::http::{Call, Trouble};
+use crate::{
+    breaker::Gate,
+    http::{Call, Trouble},
+};
 
 /// What a text is embedded for: some models want to be told, by a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +47,16 @@ pub trait Embedder: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Why there are none. It is all or nothing; what was made is remembered all the same.
     async fn embed(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble>;
+
+    /// Whether it is left alone, for the metrics.
+    fn breaker(&self) -> Option<&Gate> {
+        None
+    }
+
+    /// What it remembers, for the metrics.
+    fn memory(&self) -> Option<&Memory> {
+        None
+    }
 
     /// How many numbers a vector has, asking for one where that is not known yet.
     ///

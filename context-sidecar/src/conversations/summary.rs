@@ -129,6 +129,17 @@ impl Summaries {
         // It fails only for caches that were built without support for it.
         let _ = self.0.invalidate_entries_if(move |key, _| key.0 == scope && key.1 == conversation);
     }
+
+    /// How many bytes they have, more or less.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.run_pending_tasks();
+        self.0.weighted_size()
+    }
+
+    /// How many there are, more or less.
+    pub(crate) fn entries(&self) -> u64 {
+        self.0.entry_count()
+    }
 }
 
 impl Pipeline {

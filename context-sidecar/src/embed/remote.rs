@@ -22,6 +22,7 @@ use super::{
 use crate::{
     breaker::{Gate, Outcome},
     http::{Call, Client, Endpoint, Token, Trouble},
+    metrics::Series,
 };
 
 /// How often the same is tried, the first time counted.
@@ -41,6 +42,7 @@ pub struct Remote {
     /// Slots of their own: somebody waits for a query, and nobody is to wait for a whole ingest.
     queries: Semaphore,
     gate: Gate,
+    series: Option<Series>,
 }
 
 /// A text that is to be embedded by us.
@@ -71,7 +73,14 @@ impl Remote {
             queries: Semaphore::new(settings.at_once.max(1)),
             gate: Gate::new(settings.breaker.clone()),
             settings,
+            series: None,
         })
+    }
+
+    /// The same, whose look-ups in its memory are counted.
+    #[must_use]
+    pub fn counted(self, series: Series) -> Self {
+        Self { series: Some(series), ..self }
     }
 
     /// Whether it is left alone, for the metrics.
@@ -246,6 +255,14 @@ impl Embedder for Remote {
         self.dimension.get().copied()
     }
 
+    fn breaker(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+
+    fn memory(&self) -> Option<&Memory> {
+        Some(&self.memory)
+    }
+
     fn describe(&self) -> String {
         format!("{} at {}", self.settings.model, self.endpoint.place())
     }
@@ -267,7 +284,12 @@ impl Embedder for Remote {
         });
         let named: Vec<(Key, String)> = named.collect();
         let keys: Vec<Key> = named.iter().map(|(key, _)| *key).collect();
-        let made = self.distinct(&named.into_iter().collect(), purpose, call).await?;
+        let wanted: HashMap<Key, String> = named.into_iter().collect();
+        if let Some(series) = &self.series {
+            let hits = wanted.keys().filter(|key| self.memory.has(key)).count();
+            series.looked_up("embeddings", hits, wanted.len() - hits);
+        }
+        let made = self.distinct(&wanted, purpose, call).await?;
         Ok(keys.iter().filter_map(|key| made.get(key)).map(|vector| vector.to_vec()).collect())
     }
 }
