@@ -66,7 +66,7 @@ impl App {
         crate::metrics::show(metrics, &pipeline);
         Arc::new_cyclic(|app| Self {
             pipeline,
-            mcp: mcp::Door::new(app.clone(), &settings, &drain),
+            mcp: mcp::Door::new(app.clone(), &settings),
             settings,
             series,
             drain,
