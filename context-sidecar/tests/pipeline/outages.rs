@@ -185,6 +185,38 @@ async fn what_was_deleted_does_not_come_back_in_an_outage() {
     assert_eq!(failure.kind, Kind::Unavailable);
 }
 
+/// Nor if nobody knows whether it was: the store has failed, or the caller has gone. What the store was never asked to
+/// delete is there, and stays for the outage.
+#[tokio::test]
+async fn what_may_have_been_deleted_does_not_come_back_and_what_was_not_does() {
+    let target = Target::Documents(vec!["one".to_owned()]);
+    for how in [Fails::Before(0), Fails::After(0), Fails::Hangs] {
+        let rig = rig(settings()).await;
+        rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap();
+        rig.store.fail(how);
+        let patient = call();
+        let deleting = rig.pipeline.delete(&rig.scope, &target, &patient);
+        if how == Fails::Hangs {
+            assert!(tokio::time::timeout(Duration::from_millis(50), deleting).await.is_err());
+        } else {
+            deleting.await.unwrap_err();
+        }
+        rig.store.fail(Fails::Always);
+        rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap_err();
+    }
+    let store_breaker = Policy { in_a_row: 1, open: Duration::from_secs(600), ..Policy::default() };
+    let store_breaker = Policy { longest: store_breaker.open, ..store_breaker };
+    let rig = rig(Settings { store_breaker, ..settings() }).await;
+    rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap();
+    rig.store.fail(Fails::Always);
+    rig.pipeline.retrieve(&rig.scope, &question("brown hares"), &call()).await.unwrap_err();
+    rig.pipeline.delete(&rig.scope, &target, &call()).await.unwrap_err();
+    // So that the answer is looked for in the store, and not fresh in the cache.
+    rig.pipeline.delete(&rig.scope, &Target::All, &call()).await.unwrap_err();
+    let answer = rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap();
+    assert_eq!(answer.results.len(), 2);
+}
+
 #[tokio::test]
 async fn documents_wait_for_the_embedder_and_say_so() {
     let rig = rig(settings()).await;
