@@ -84,8 +84,10 @@ mcp: { store: true }
     assert_eq!(settings.rerank.as_ref().unwrap().candidates, 20);
     assert_eq!((settings.ingest.chunk.tokens(), settings.ingest.chunk.overlap()), (100, 25));
     let papers = "papers".parse().unwrap();
-    assert_eq!(format!("{:?}", settings.language(&papers)), "French");
-    assert_eq!(format!("{:?}", settings.language(&"other".parse().unwrap())), "German");
+    assert_eq!(
+        format!("{:?}", (settings.collections[&papers].language, settings.ingest.language)),
+        "(Some(French), German)"
+    );
     assert!(settings.fields(&papers).unwrap().contains_key("year"));
     assert_eq!(settings.conversations.summary.unwrap().url, "http://127.0.0.1:7070/v1");
     assert_eq!((settings.limits.max_query, settings.limits.max_in_flight), (1_024, 7));

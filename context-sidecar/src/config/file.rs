@@ -69,7 +69,8 @@ pub struct Ingest {
     pub language: Option<bm25::Language>,
     /// The largest document's text. Default: 16MiB.
     pub max_document: Option<Size>,
-    /// Whether documents may be put and deleted over HTTP. Default: true.
+    /// Whether documents may be put and deleted over HTTP, by any door: `false` also closes `mcp.store`. Conversations are
+    /// no documents, and the command line's own store is not HTTP. Default: true.
     pub allow_write: Option<bool>,
 }
 
@@ -110,7 +111,7 @@ pub enum Field {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Conversations {
-    /// How long after its last message. Default: 30d.
+    /// How long each message is kept. Default: 30d.
     pub ttl: Option<Span>,
     /// What sums up what there is no room for. Default: nothing does.
     pub summary: Option<Summary>,
@@ -168,6 +169,6 @@ pub struct Limits {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mcp {
-    /// Whether a model may store documents. Default: false.
+    /// Whether a model may store documents, by a tool; not where `ingest.allow_write` is false. Default: false.
     pub store: Option<bool>,
 }

@@ -46,12 +46,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Of which language the documents of a collection are.
-    #[must_use]
-    pub fn language(&self, collection: &Collection) -> Language {
-        self.collections.get(collection).and_then(|of| of.language).unwrap_or(self.ingest.language)
-    }
-
     /// The metadata that a collection says it is filtered by; empty where anything goes.
     #[must_use]
     pub fn fields(&self, collection: &Collection) -> Option<&BTreeMap<String, Field>> {
@@ -143,7 +137,7 @@ pub struct OfCollection {
 /// How conversations are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversations {
-    /// How long after their last message.
+    /// How long each message is kept.
     pub ttl: Duration,
     /// What sums up older turns.
     pub summary: Option<Summary>,
