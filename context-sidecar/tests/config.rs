@@ -219,6 +219,48 @@ fn the_schema_is_the_committed_one() {
     });
 }
 
+/// What the file takes is what docs/configuration.md says, word for word and key for key.
+#[test]
+fn every_key_is_documented() {
+    let text = include_str!("../../docs/configuration.md");
+    let (_, section) = text.split_once("\n## The context-sidecar\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let documented: Vec<&str> =
+        rows.iter().flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    let schema: Value = serde_json::from_str(&config::schema()).unwrap();
+    let resolved = |of: &Value| -> Value {
+        let named = of["$ref"].as_str().or_else(|| of["anyOf"][0]["$ref"].as_str());
+        named.map_or_else(|| of.clone(), |named| schema["$defs"][named.rsplit('/').next().unwrap()].clone())
+    };
+    let mut keys: Vec<String> = Vec::new();
+    let mut left = vec![(String::new(), schema.clone())];
+    while let Some((path, of)) = left.pop() {
+        let Some(properties) = of["properties"].as_object() else {
+            keys.push(path);
+            continue;
+        };
+        for (name, property) in properties {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if path == "retrieval" {
+                for name in resolved(property)["properties"].as_object().unwrap().keys() {
+                    let row = rows.iter().find(|row| row.contains("`retrieval.*`")).unwrap();
+                    assert!(row.contains(&format!("`{name}`")), "retrieval.{name} is not documented");
+                }
+                keys.push("retrieval.*".to_owned());
+            } else if path == "collections" {
+                left.push(("collections.NAME".to_owned(), resolved(&property["additionalProperties"])));
+            } else {
+                left.push((path, resolved(property)));
+            }
+        }
+    }
+    let missing: Vec<&String> = keys.iter().filter(|key| !documented.contains(&key.as_str())).collect();
+    assert_eq!(missing, [] as [&String; 0], "are not in docs/configuration.md");
+    let unknown: Vec<&&str> = documented.iter().filter(|key| !keys.iter().any(|known| known == *key)).collect();
+    assert_eq!(unknown, [] as [&&str; 0], "are in docs/configuration.md, and are no keys");
+}
+
 #[test]
 fn every_object_is_closed_and_every_field_explained() {
     fn walk(path: &str, schema: &Value, seen: &mut usize) {
