@@ -36,7 +36,7 @@ mod trust;
 mod url;
 
 pub use environment::Environment;
-pub use mistyped::warn_of_mistyped;
+pub use mistyped::{warn_of_mistyped, warn_of_strangers};
 pub use problems::{Problem, Problems};
 pub use trust::{AUTHORITIES, check_authorities};
 pub use url::{UrlFault, parse_url};

@@ -1,9 +1,11 @@
 //! The endpoints: from a request to what answers it, and to an answer whatever becomes of it.
 
 mod asked;
+mod chat;
 mod context;
 mod conversations;
 mod documents;
+mod intake;
 mod json;
 mod openapi;
 mod question;
@@ -13,21 +15,12 @@ pub(crate) mod route;
 mod series;
 mod shapes;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use chassis::{clock, metrics::Metrics, shutdown::Drain};
-use http::{
-    HeaderValue, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH},
-    request::Parts,
-};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW};
 use hyper::body::Incoming;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::Semaphore;
 
 pub(crate) use self::{
     asked::{Asked, filter, scope},
@@ -46,9 +39,6 @@ use crate::{
     trace,
 };
 
-/// How long a request's body may take to arrive.
-const BODY_WITHIN: Duration = Duration::from_secs(60);
-
 /// What every request shares.
 #[derive(Debug)]
 pub struct App {
@@ -58,6 +48,7 @@ pub struct App {
     pub(crate) series: Series,
     drain: Drain,
     gatekeeper: Gatekeeper,
+    intake: intake::Intake,
     slots: Semaphore,
 }
 
@@ -72,14 +63,16 @@ impl App {
         drain: Drain,
     ) -> Arc<Self> {
         let slots = Semaphore::new(settings.limits.max_in_flight.min(Semaphore::MAX_PERMITS));
-        let series = Series::new(metrics);
+        let (series, intake) = (Series::new(metrics), intake::Intake::new(settings.limits));
+        crate::metrics::show(metrics, &pipeline);
         Arc::new_cyclic(|app| Self {
             pipeline,
-            mcp: mcp::Door::new(app.clone(), &settings, &drain),
+            mcp: mcp::Door::new(app.clone(), &settings),
             settings,
             series,
             drain,
             gatekeeper,
+            intake,
             slots,
         })
     }
@@ -108,7 +101,7 @@ pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Response<Body>
                 // First: nothing is begun after the grace has ended.
                 () = drain.hurried() => Err(stopping()),
                 // Boxed: its state is some kilobytes, which every future around it would copy on its way into place.
-                answer = Box::pin(answer(app, route, id, request, started)) => answer,
+                answer = Box::pin(answer(app, route, id, request)) => answer,
             };
             answer.unwrap_or_else(|failure| render::failure(&failure))
         }
@@ -124,13 +117,13 @@ pub async fn handle(app: Arc<App>, request: Request<Incoming>) -> Response<Body>
     response
 }
 
-/// Whose it is, whether there is room for it, what it says: then the route's own.
+/// Whose it is, what it says, whether there is room to answer it: then the route's own. A slot is taken last, so that none
+/// is held for somebody who is still sending.
 async fn answer(
     app: Arc<App>,
     route: &'static Route,
     id: Option<String>,
     request: Request<Incoming>,
-    started: Instant,
 ) -> Result<Response<Body>, Failure> {
     if route.open {
         return Ok(openapi::served());
@@ -141,36 +134,13 @@ async fn answer(
         let message = "This sidecar takes no documents and removes none (ingest.allow_write is false).";
         return Err(Failure::new(Kind::Forbidden, message));
     }
-    let _slot = app.slots.try_acquire().map_err(|_| busy(&app))?;
     let query = asked::query(route, request.uri().query())?;
     let (parts, body) = request.into_parts();
-    let body = read(body, &parts, app.settings.limits.max_body).await?;
-    let asked = Asked { tenant, parts, body, id, query, started };
+    let taken = app.intake.take(body, &parts).await?;
+    let _slot = app.slots.try_acquire().map_err(|_| busy(&app))?;
+    // How long it took to arrive is nothing that the answer has to make up for.
+    let asked = Asked { tenant, parts, body: taken.body.clone(), id, query, started: clock::now() };
     (route.answer)(Arc::clone(&app), asked).await
-}
-
-/// All of a body.
-async fn read(body: Incoming, parts: &Parts, most: usize) -> Result<Bytes, Failure> {
-    let too_large =
-        || Failure::new(Kind::TooLarge, format!("The request's body is larger than {most} bytes (limits.max_body)."));
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > most) {
-        return Err(too_large());
-    }
-    if let Some(encoding) = parts.headers.get(CONTENT_ENCODING)
-        && encoding.as_bytes() != b"identity"
-    {
-        return Err(Failure::new(Kind::Invalid, "The body is compressed: send it as it is.").about("content-encoding"));
-    }
-    match timeout(BODY_WITHIN, Limited::new(body, most).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Failure::new(Kind::Invalid, "The request's body broke off.")),
-        Err(_) => {
-            let message = format!("The request's body did not arrive within {BODY_WITHIN:?}.");
-            Err(Failure::new(Kind::Late, message))
-        }
-    }
 }
 
 fn busy(app: &App) -> Failure {

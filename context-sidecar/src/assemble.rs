@@ -37,12 +37,14 @@ pub fn pipeline(settings: &Settings, metrics: &Metrics, roots: &Roots) -> Result
         }
         Where::Embedded(directory) => Arc::new(Embedded::open(directory).map_err(|fault| fault.to_string())?),
     };
+    let series = Series::new(metrics);
     let embedder = match &settings.embeddings {
         None => None,
         Some(given) => {
             let (token, memory) = (token(given.key_file.as_ref())?, Memory::of(settings.caches.embeddings));
             let remote = Remote::at(&client, &given.url, token, given.settings.clone(), memory)
                 .map_err(|error| format!("the embedder {error}"))?;
+            let remote = remote.counted(series.clone());
             Some(Arc::new(remote) as Arc<dyn Embedder>)
         }
     };
@@ -64,7 +66,7 @@ pub fn pipeline(settings: &Settings, metrics: &Metrics, roots: &Roots) -> Result
         }
     };
     let settings = of_pipeline(settings);
-    Ok(Pipeline::new(Parts { store, embedder, reranker, summarizer, series: Series::new(metrics), settings }))
+    Ok(Pipeline::new(Parts { store, embedder, reranker, summarizer, series, settings }))
 }
 
 /// A reranker that has no more time than it was given, however much the question has.

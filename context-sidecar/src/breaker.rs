@@ -2,7 +2,7 @@
 //! [`Gate`] is one that many share.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -156,6 +156,13 @@ impl Breaker {
         }
     }
 
+    /// It was heard of from elsewhere that the other side answers: nobody needs to wait any longer.
+    pub fn close(&mut self) {
+        if !matches!(self.phase, Phase::Closed { .. }) {
+            self.enter(Phase::Closed { row: 0, window: Box::default() });
+        }
+    }
+
     fn open(&mut self, wait: Duration, now: Instant) {
         let wait = wait.min(self.policy.longest);
         self.enter(Phase::Open { until: now + wait, wait });
@@ -193,24 +200,47 @@ impl Window {
     }
 }
 
-/// A breaker that many share.
+/// Why there is no leave for a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("failed too often and is left alone for {} ms more; last: {last}", .wait.as_millis())]
+pub struct Resting {
+    /// How long it is worth waiting.
+    pub wait: Duration,
+    /// How the last call failed that did.
+    pub last: Arc<str>,
+}
+
+/// A breaker that many share, and how the last call failed that did.
 #[derive(Debug)]
-pub struct Gate(Mutex<Breaker>);
+pub struct Gate {
+    breaker: Mutex<Breaker>,
+    last: Mutex<Arc<str>>,
+}
 
 impl Gate {
     /// A closed one.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self(Mutex::new(Breaker::new(policy)))
+        Self { breaker: Mutex::new(Breaker::new(policy)), last: Mutex::new("nothing is known".into()) }
     }
 
     /// Leave for a call.
     ///
     /// # Errors
-    /// How long it is worth waiting.
-    pub fn enter(&self) -> Result<Pass<'_>, Duration> {
-        let permit = self.with(|breaker| breaker.ask(clock::now()))?;
+    /// How long it is worth waiting, and for what.
+    pub fn enter(&self) -> Result<Pass<'_>, Resting> {
+        let asked = self.with(|breaker| breaker.ask(clock::now()));
+        let permit = asked.map_err(|wait| Resting { wait, last: Arc::clone(&self.last()) })?;
         Ok(Pass { gate: self, permit, outcome: Outcome::Nothing })
+    }
+
+    /// It was heard of from elsewhere that the other side answers. Says whether that was news.
+    pub fn close(&self) -> bool {
+        self.with(|breaker| {
+            let was_open = breaker.state(clock::now()) != State::Closed;
+            breaker.close();
+            was_open
+        })
     }
 
     /// What it is now.
@@ -220,7 +250,11 @@ impl Gate {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Breaker) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn last(&self) -> MutexGuard<'_, Arc<str>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -237,6 +271,12 @@ impl Pass<'_> {
     /// How the call ended.
     pub fn tell(mut self, outcome: Outcome) {
         self.outcome = outcome;
+    }
+
+    /// It failed, or was too slow: in these words, which others are told while it is left alone.
+    pub fn failed(self, why: &str) {
+        *self.gate.last() = why.into();
+        self.tell(Outcome::Failed);
     }
 }
 

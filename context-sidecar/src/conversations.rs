@@ -5,9 +5,11 @@ mod names;
 mod recall;
 mod said;
 mod summary;
+pub(crate) mod whole;
 
 use context_core::pack::Packed;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::{Map, Value};
 
 pub(crate) use names::collection;
 pub use names::{INDEXES, MOST_AT_ONCE};
@@ -31,33 +33,50 @@ pub enum Role {
 }
 
 /// A message that is put in. Its content is not in its debug output.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq)]
 pub struct Message {
     /// What the caller calls it: what has been put in under this id is not put in again.
-    #[serde(default)]
     pub id: Option<String>,
     /// Who said it.
     pub role: Role,
-    /// What was said.
+    /// What was said, as far as it is text.
     pub content: String,
+    /// What it has besides: calls of tools, parts that are no text.
+    pub rest: Map<String, Value>,
 }
 
-/// A message as it is kept. Its content is not in its debug output.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+/// A message as it is kept; it is written as it came, with its name and its time. Its content is not in its debug output.
+#[derive(Clone, PartialEq)]
 pub struct Turn {
     /// Unique in its scope, and in the order in which they were said.
     pub id: String,
     /// Who said it.
     pub role: Role,
-    /// What was said.
+    /// What was said, as far as it is text.
     pub content: String,
+    /// What it has besides.
+    pub rest: Map<String, Value>,
     /// When it was put in, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
+impl Serialize for Turn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (content, rest) = whole::together(&self.content, self.rest.clone());
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("role", &self.role)?;
+        map.serialize_entry("content", &content)?;
+        for (key, value) in rest.iter().filter(|(key, _)| !["id", "role", "at_ms"].contains(&key.as_str())) {
+            map.serialize_entry(key, value)?;
+        }
+        map.serialize_entry("at_ms", &self.at_ms)?;
+        map.end()
+    }
+}
+
 /// What of a conversation goes into a prompt. Its content is not in its debug output.
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 pub struct Recalled {
     /// What was said before those below, in short.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,12 +11,15 @@ mod wire;
 
 pub use memory::Memory;
 pub use remote::Remote;
-pub use settings::{AMBASSADOR, Settings};
+pub use settings::{AMBASSADOR, QUERY_WITHIN, Settings};
 pub use wire::Dialect;
 
 use async_trait::async_trait;
 
-use crate::http::{Call, Trouble};
+use crate::{
+    breaker::Gate,
+    http::{Call, Trouble},
+};
 
 /// What a text is embedded for: some models want to be told, by a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +48,16 @@ pub trait Embedder: std::fmt::Debug + Send + Sync {
     /// Why there are none. It is all or nothing; what was made is remembered all the same.
     async fn embed(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble>;
 
+    /// Whether it is left alone, for the metrics.
+    fn breaker(&self) -> Option<&Gate> {
+        None
+    }
+
+    /// What it remembers, for the metrics.
+    fn memory(&self) -> Option<&Memory> {
+        None
+    }
+
     /// How many numbers a vector has, asking for one where that is not known yet.
     ///
     /// # Errors
@@ -53,7 +66,7 @@ pub trait Embedder: std::fmt::Debug + Send + Sync {
         if let Some(dimension) = self.dimension() {
             return Ok(dimension);
         }
-        let vectors = self.embed(&["probe"], Purpose::Query, call).await?;
+        let vectors = self.embed(&["probe"], Purpose::Document, call).await?;
         Ok(vectors.first().map_or(0, Vec::len))
     }
 }

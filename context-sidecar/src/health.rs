@@ -21,6 +21,9 @@ use crate::{
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// And while it is not ready: who waits for it wants to know at once.
+const SOON: Duration = Duration::from_millis(500);
+
 /// A store that takes longer is not there.
 const WITHIN: Duration = Duration::from_secs(3);
 
@@ -51,28 +54,36 @@ pub async fn watch(
     details: Details,
     drain: Drain,
 ) {
-    look(&*pipeline.store, &settings, &readiness, &details).await;
+    look(&pipeline, &settings, &readiness, &details).await;
+    task::spawn(sweep(Arc::clone(&pipeline), drain.clone()));
     task::spawn(async move {
-        let mut swept = clock::now();
         while !drain.is_draining() {
-            sleep(EVERY).await;
-            look(&*pipeline.store, &settings, &readiness, &details).await;
-            let now = clock::now();
-            if now.saturating_duration_since(swept) >= SWEEP {
-                swept = now;
-                pipeline.sweep(clock::unix().as_secs(), &Call::until(now + SWEEP)).await;
-            }
+            let is_ready = readiness.verdict() == chassis::admin::Verdict::Yes;
+            sleep(if is_ready { EVERY } else { SOON }).await;
+            look(&pipeline, &settings, &readiness, &details).await;
         }
     });
 }
 
-async fn look(store: &dyn Store, settings: &Settings, readiness: &Readiness, details: &Details) {
+/// Removes what has expired, until the process ends. By itself: a store takes its time for it.
+async fn sweep(pipeline: Arc<Pipeline>, drain: Drain) {
+    while !drain.is_draining() {
+        sleep(SWEEP).await;
+        pipeline.sweep(clock::unix().as_secs(), &Call::until(clock::now() + SWEEP)).await;
+    }
+}
+
+async fn look(pipeline: &Pipeline, settings: &Settings, readiness: &Readiness, details: &Details) {
+    let store = &*pipeline.store;
     details.say("store", store.describe());
     details.say("model", settings.embeddings.as_ref().map(|embeddings| embeddings.settings.model.clone()));
     let verdict = timeout(WITHIN, verdict(store, settings)).await;
     let verdict = verdict.unwrap_or_else(|_| Err(format!("{} does not answer within {WITHIN:?}", store.describe())));
     match verdict {
-        Ok(()) => readiness.ready(true, ""),
+        Ok(()) => {
+            pipeline.store_answers();
+            readiness.ready(true, "");
+        }
         Err(reason) => {
             if readiness.verdict() == chassis::admin::Verdict::Yes {
                 tracing::warn!(reason, "not ready");

@@ -1,6 +1,10 @@
 //! What is counted. The names are a contract: dashboards and alerts are built on them. Every label has a bounded set of
 //! values, whatever a caller sends.
 
+mod state;
+
+pub(crate) use state::show;
+
 use std::time::Duration;
 
 use chassis::metrics::{Counter, EncodeLabelSet, Family, Histogram, Metrics};

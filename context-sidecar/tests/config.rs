@@ -74,7 +74,7 @@ ingest: { chunk: { tokens: 100 }, language: german, max_document: 1MiB, allow_wr
 collections: { papers: { fields: { year: number }, language: french } }
 conversations: { ttl: 1d, summary: { model: small } }
 caches: { results: 1MiB, ttl: 1s, outage: 2s }
-limits: { max_body: 1MiB, max_query: 1KiB, max_in_flight: 7, timeout: 3s }
+limits: { max_body: 1MiB, max_bodies: 2MiB, body_timeout: 4s, max_query: 1KiB, max_in_flight: 7, timeout: 3s }
 mcp: { store: true }
 ";
     let settings = settings(file);
@@ -84,8 +84,10 @@ mcp: { store: true }
     assert_eq!(settings.rerank.as_ref().unwrap().candidates, 20);
     assert_eq!((settings.ingest.chunk.tokens(), settings.ingest.chunk.overlap()), (100, 25));
     let papers = "papers".parse().unwrap();
-    assert_eq!(format!("{:?}", settings.language(&papers)), "French");
-    assert_eq!(format!("{:?}", settings.language(&"other".parse().unwrap())), "German");
+    assert_eq!(
+        format!("{:?}", (settings.collections[&papers].language, settings.ingest.language)),
+        "(Some(French), German)"
+    );
     assert!(settings.fields(&papers).unwrap().contains_key("year"));
     assert_eq!(settings.conversations.summary.unwrap().url, "http://127.0.0.1:7070/v1");
     assert_eq!((settings.limits.max_query, settings.limits.max_in_flight), (1_024, 7));
@@ -160,6 +162,8 @@ fn what_is_missing_or_odd_is_told_with_a_remedy() {
     assert!(model.len() == 1 && model[0].contains("EMBEDDINGS_MODEL"), "{model:?}");
     let mistyped = warnings(&[("CONTEXT_TENANT", "a"), ("CONTEXT_DATA_DIR", "/d"), ("EMBEDDING_MODEL", "e")]);
     assert!(mistyped.len() == 1 && mistyped[0].contains("did you mean EMBEDDINGS_MODEL?"), "{mistyped:?}");
+    let both = [("CONTEXT_TENANT", "a"), ("CONTEXT_DATA_DIR", "/d"), ("CONTEXT_TENNANT", "b")];
+    assert!(warnings(&both)[0].contains("CONTEXT_TENNANT: ") && warnings(&both)[0].contains("is CONTEXT_TENANT"));
     let told = problems("", &[("CONTEXT_DATA_DIR", "/d"), ("CONTEXT_TOKEN_FILE", "/no/such/file")]);
     assert!(told[0].starts_with("CONTEXT_TOKEN_FILE: /no/such/file: "), "{told:?}");
     let ports = [("CONTEXT_TENANT", "a"), ("CONTEXT_DATA_DIR", "/d"), ("CONTEXT_LISTEN", ":9091")];
@@ -167,10 +171,94 @@ fn what_is_missing_or_odd_is_told_with_a_remedy() {
 }
 
 #[test]
+fn a_length_of_time_has_an_end() {
+    let told = problems(
+        "
+embeddings: { timeout: 400000d, query_timeout: 2d }
+rerank: { timeout: 2d }
+conversations: { ttl: 400000d }
+caches: { ttl: 400000d, outage: 400000d }
+limits: { timeout: 18446744073709551615ms, header_timeout: 25h, body_timeout: 25h }
+",
+        &[ALONE[0], ALONE[1], ("DRAIN_TIMEOUT", "400000d")],
+    );
+    for says in [
+        "embeddings.timeout: must be at most 1d",
+        "embeddings.query_timeout: must be at most 1d",
+        "rerank.timeout: must be at most 1d",
+        "conversations.ttl: must be at most 36500d",
+        "caches.ttl: must be at most 365d",
+        "caches.outage: must be at most 365d",
+        "limits.timeout: must be at most 1d",
+        "limits.header_timeout: must be at most 1d",
+        "limits.body_timeout: must be at most 1d",
+        "DRAIN_TIMEOUT: must be at most 1d",
+    ] {
+        assert!(told.iter().any(|line| line.contains(says)), "{says} is not told: {told:#?}");
+    }
+    // The longest that there is holds.
+    let longest =
+        settings("caches: { ttl: 365d, outage: 365d }\nconversations: { ttl: 36500d }\nlimits: { timeout: 1d }\n");
+    let _cache = context_sidecar::cache::Results::<u8>::of(1, longest.caches.ttl, longest.caches.outage);
+}
+
+#[test]
+fn what_could_never_be_is_refused() {
+    let told = problems("limits: { max_query: 64KiB, max_body: 2MiB, max_bodies: 1MiB }", &ALONE).join("\n");
+    assert!(told.contains("limits.max_query: must be at most 16384"), "{told}");
+    assert!(told.contains("limits.max_bodies: must not be below `limits.max_body`"), "{told}");
+    assert_eq!(settings("limits: { max_body: 1GiB }").limits.max_bodies, 1 << 30);
+    let told = problems("", &[ALONE[0], ("QDRANT_URL", "qdrant:6333")]).join("\n");
+    assert!(told.contains("http://qdrant:6333") && !told.contains("vllm"), "{told}");
+}
+
+#[test]
 fn the_schema_is_the_committed_one() {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("schema", config::schema());
     });
+}
+
+/// What the file takes is what docs/configuration.md says, word for word and key for key.
+#[test]
+fn every_key_is_documented() {
+    let text = include_str!("../../docs/configuration.md");
+    let (_, section) = text.split_once("\n## The context-sidecar\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let documented: Vec<&str> =
+        rows.iter().flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    let schema: Value = serde_json::from_str(&config::schema()).unwrap();
+    let resolved = |of: &Value| -> Value {
+        let named = of["$ref"].as_str().or_else(|| of["anyOf"][0]["$ref"].as_str());
+        named.map_or_else(|| of.clone(), |named| schema["$defs"][named.rsplit('/').next().unwrap()].clone())
+    };
+    let mut keys: Vec<String> = Vec::new();
+    let mut left = vec![(String::new(), schema.clone())];
+    while let Some((path, of)) = left.pop() {
+        let Some(properties) = of["properties"].as_object() else {
+            keys.push(path);
+            continue;
+        };
+        for (name, property) in properties {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if path == "retrieval" {
+                for name in resolved(property)["properties"].as_object().unwrap().keys() {
+                    let row = rows.iter().find(|row| row.contains("`retrieval.*`")).unwrap();
+                    assert!(row.contains(&format!("`{name}`")), "retrieval.{name} is not documented");
+                }
+                keys.push("retrieval.*".to_owned());
+            } else if path == "collections" {
+                left.push(("collections.NAME".to_owned(), resolved(&property["additionalProperties"])));
+            } else {
+                left.push((path, resolved(property)));
+            }
+        }
+    }
+    let missing: Vec<&String> = keys.iter().filter(|key| !documented.contains(&key.as_str())).collect();
+    assert_eq!(missing, [] as [&String; 0], "are not in docs/configuration.md");
+    let unknown: Vec<&&str> = documented.iter().filter(|key| !keys.iter().any(|known| known == *key)).collect();
+    assert_eq!(unknown, [] as [&&str; 0], "are in docs/configuration.md, and are no keys");
 }
 
 #[test]

@@ -202,6 +202,12 @@ fn where_none_runs_the_command_is_one() {
     assert!(complained.contains("opening embedded "), "{complained}");
     let (code, said, _) = done(alone().arg("ingest").arg(&docs));
     assert!(code == 0 && said.contains("3 unchanged"), "{said}");
+    // What is closed over HTTP is not closed to whoever opens the store.
+    let config = folder.path().join("context.yaml");
+    fs::write(&config, "ingest: { allow_write: false }\n").unwrap();
+    fs::write(docs.join("new.md"), "Owls hoot.").unwrap();
+    let (code, said, _) = done(alone().env("CONTEXT_CONFIG", &config).arg("ingest").arg(&docs));
+    assert!(code == 0 && said.contains("1 documents created"), "{said}");
     let (code, said, _) = done(alone().args(["query", "who barks?"]));
     assert!(code == 0 && said.starts_with("[1] Dogs (dogs.html, "), "{said}");
     let (code, _, complained) = done(command(&[]).args(["query", "x"]));

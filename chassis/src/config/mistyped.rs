@@ -22,9 +22,61 @@ pub fn warn_of_mistyped(environment: &Environment, read: &[String], problems: &m
     }
 }
 
+/// Warns of every variable with one of these beginnings that is not among `read`, and names the closest that is. What
+/// [`warn_of_mistyped`] has told is not told again; nor is what Kubernetes sets in each pod for a Service of such a name
+/// (`QDRANT_PORT_6333_TCP`), and what has a double underscore, which is how Qdrant's own settings are written.
+pub fn warn_of_strangers(environment: &Environment, read: &[String], prefixes: &[&str], problems: &mut Problems) {
+    let mut strangers = Vec::new();
+    for (given, value) in environment.iter() {
+        let is_ours = prefixes.iter().any(|prefix| given.starts_with(prefix));
+        let is_known = read.iter().any(|name| name == given);
+        let is_told = problems.warnings().iter().any(|warning| warning.path == given);
+        if is_ours && !is_known && !is_told && !given.contains("__") && !is_of_a_service(given, value) {
+            strangers.push(given);
+        }
+    }
+    for given in strangers {
+        let hint = match read.iter().min_by_key(|name| distance(given, name)) {
+            Some(closest) => format!("the closest that is read is {closest}"),
+            None => "unset it".to_owned(),
+        };
+        problems.warn(given, "is set, but nothing here reads it", hint);
+    }
+}
+
+/// Whether a variable is one of those that Kubernetes sets for a Service.
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    let in_links = name.contains("_PORT_") && ["_TCP", "_UDP", "_SCTP"].iter().any(|protocol| name.contains(protocol));
+    let is_link = name.ends_with("_PORT") && value.contains("://");
+    in_links || is_link || name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn with_our_beginning_all_is_told_but_what_others_set() {
+        let read = ["CONTEXT_TENANT", "QDRANT_URL"].map(str::to_owned);
+        let given = [
+            ("CONTEXT_TENANT", "a"),
+            ("CONTEXT_TENNANT", "b"),
+            ("QDRANT_HOST", "q"),
+            ("QDRANT_PORT", "tcp://10.0.0.1:6333"),
+            ("QDRANT_PORT_6333_TCP_ADDR", "10.0.0.1"),
+            ("QDRANT_SERVICE_HOST", "10.0.0.1"),
+            ("QDRANT_SERVICE_PORT_HTTP", "6333"),
+            ("QDRANT__SERVICE__API_KEY", "x"),
+            ("PATH", "/bin"),
+        ];
+        let mut problems = Problems::new();
+        warn_of_strangers(&Environment::from_pairs(given), &read, &["CONTEXT_", "QDRANT_"], &mut problems);
+        let told: Vec<String> = problems.warnings().iter().map(ToString::to_string).collect();
+        let due = |given, closest| {
+            format!("{given}: is set, but nothing here reads it (the closest that is read is {closest})")
+        };
+        assert_eq!(told, [due("CONTEXT_TENNANT", "CONTEXT_TENANT"), due("QDRANT_HOST", "QDRANT_URL")]);
+    }
 
     fn warned(given: &[&str]) -> Vec<String> {
         let read = ["PRIMARY_PROVIDER", "OPENAI_API_KEY", "E_MODEL", "RUST_LOG"].map(str::to_owned);

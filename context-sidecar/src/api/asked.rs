@@ -29,7 +29,7 @@ pub(crate) struct Asked {
     pub(crate) id: Option<String>,
     /// What stands behind the `?`, checked: each once, and only what the route has.
     pub(crate) query: Vec<(String, String)>,
-    /// When it came.
+    /// When all of it was there.
     pub(crate) started: Instant,
 }
 
@@ -83,6 +83,9 @@ pub(crate) fn scope(app: &App, tenant: Tenant, collection: Option<&str>, param: 
     Ok(Scope { tenant, collection })
 }
 
+/// What a filter looks like: the sentence may be all that somebody sees of an error.
+const EXAMPLE: &str = r#"{"type": "eq", "key": "lang", "value": "en"}"#;
+
 /// A filter, by metadata that the collection has. `param` is where it is.
 pub(crate) fn filter(
     app: &App,
@@ -93,7 +96,8 @@ pub(crate) fn filter(
     let Some(value) = value else { return Ok(None) };
     let filter = Filter::parse(value).map_err(|bad| {
         let rest = bad.place.strip_prefix("filter").unwrap_or(&bad.place);
-        Failure::new(Kind::Invalid, format!("It is no filter: {}.", bad.message)).about(format!("{param}{rest}"))
+        let message = format!("It is no filter: {}. One is {EXAMPLE}", bad.message);
+        Failure::new(Kind::Invalid, message).about(format!("{param}{rest}"))
     })?;
     if let Some(fields) = app.settings.fields(collection)
         && let Some(unknown) = filter.keys().into_iter().find(|key| !fields.contains_key(*key))
@@ -114,8 +118,8 @@ pub(super) fn query(route: &Route, text: Option<&str>) -> Result<Vec<(String, St
     let mut pairs: Vec<(String, String)> = Vec::new();
     for (name, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
         let name: Cow<'_, str> = name;
-        if !route.query.iter().any(|(known, _)| *known == name) {
-            let known: Vec<&str> = route.query.iter().map(|(known, _)| *known).collect();
+        if !route.query.iter().any(|known| known.name == name) {
+            let known: Vec<&str> = route.query.iter().map(|known| known.name).collect();
             let known = if known.is_empty() {
                 "there are none here".to_owned()
             } else {

@@ -7,7 +7,7 @@ use http::{Method, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{App, Asked, Options, Route, question, render, shapes};
+use super::{App, Asked, Options, Route, chat::Chat, question, render, shapes};
 use crate::{
     answer::{Answer, Found},
     body::Body,
@@ -26,8 +26,15 @@ pub(super) const ROUTES: &[Route] = &[Route {
     open: false,
     writes: false,
     query: &[],
-    takes: Some(|generator| generator.subschema_for::<Options>()),
-    gives: Some(|generator| generator.subschema_for::<shapes::WithContext>()),
+    takes: Some(|generator| {
+        let (options, chat) = (generator.subschema_for::<Options>(), generator.subschema_for::<shapes::Chat>());
+        schemars::json_schema!({ "anyOf": [options, chat] })
+    }),
+    gives: Some(|generator| {
+        let (ours, chat) =
+            (generator.subschema_for::<shapes::WithContext>(), generator.subschema_for::<shapes::Chat>());
+        schemars::json_schema!({ "anyOf": [ours, chat] })
+    }),
     answer: |app, asked| Box::pin(context(app, asked)),
 }];
 
@@ -48,7 +55,11 @@ struct WithContext<'a> {
 }
 
 async fn context(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
-    let options: Options = asked.json()?;
+    let chat = Chat::of(&asked.body);
+    let options: Options = match &chat {
+        Some(chat) => chat.options()?,
+        None => asked.json()?,
+    };
     let Some(messages) = &options.messages else {
         let message = "It is missing: what comes back is these messages, and what was found among them.";
         return Err(Failure::new(Kind::Invalid, message).about("messages"));
@@ -59,6 +70,9 @@ async fn context(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure>
     let nothing = Packed::default();
     let Answer { results, context, mode, degraded, stale, timings, cache, explain } = &*answer;
     let context = context.as_ref().unwrap_or(&nothing);
+    if let Some(chat) = &chat {
+        return Ok(chat.with(&prompt::insert(messages, &context.text), &answer, context));
+    }
     render::json(&WithContext {
         messages: prompt::insert(messages, &context.text),
         context,

@@ -1,15 +1,19 @@
 //! `/v1/conversations`: what was said, and what of it goes into the next prompt.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use http::{Method, Response};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 
-use super::{App, Asked, Route, render, shapes};
+use super::{App, Asked, Route, render, route::Parameter, shapes};
 use crate::{
     body::Body,
-    conversations::{Known, Message, Role},
+    conversations::{Known, Message, Role, whole},
     failure::{Failure, Kind},
     ingest::ItemOutcome,
     object::Object,
@@ -18,6 +22,9 @@ use crate::{
 
 /// Enough for a prompt, unless it is said how many.
 const TOKENS: usize = 2_000;
+
+/// What stands for the ids of messages that have none, so that a request can be sent again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How many conversations a page has at most.
 const PAGE: usize = 1_000;
@@ -43,8 +50,8 @@ pub(super) const ROUTES: &[Route] = &[
         open: false,
         writes: false,
         query: &[
-            ("max_tokens", "How many tokens it has, from 1 to 1000000. Default: 2000."),
-            ("query", "What it is to be about. Default: what the user said last."),
+            Parameter::up_to(MOST_TOKENS, "max_tokens", "How many tokens it has, from 1 to 1000000. Default: 2000."),
+            Parameter::text("query", "What it is to be about. Default: what the user said last."),
         ],
         takes: None,
         gives: Some(|generator| generator.subschema_for::<shapes::Recalled>()),
@@ -58,8 +65,8 @@ pub(super) const ROUTES: &[Route] = &[
         open: false,
         writes: false,
         query: &[
-            ("after", "What `next` said of the page before."),
-            ("limit", "How many, from 1 to 1000. Default: 100."),
+            Parameter::text("after", "What `next` said of the page before."),
+            Parameter::up_to(PAGE, "limit", "How many, from 1 to 1000. Default: 100."),
         ],
         takes: None,
         gives: Some(|generator| generator.subschema_for::<shapes::Conversations>()),
@@ -88,45 +95,54 @@ struct Said {
     messages: Vec<Object<Given>>,
 }
 
-/// A message, as chat messages are: its content is text, or a list of parts that are.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A message, as chat messages are: whatever else it has is kept with it.
 struct Given {
-    #[serde(default)]
     id: Option<String>,
     role: Role,
-    content: Content,
+    content: Option<Value>,
+    rest: Map<String, Value>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "must be a text, or a list of parts of the type `text`")]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
+/// By hand: read field by field, each error has its place.
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Given;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given, A::Error> {
+                let (mut id, mut role, mut content, mut rest) = (None, None, None, Map::new());
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "id" => id = map.next_value()?,
+                        "role" => role = Some(map.next_value()?),
+                        "content" => content = Some(map.next_value()?),
+                        _ => _ = rest.insert(key, map.next_value()?),
+                    }
+                }
+                let role = role.ok_or_else(|| A::Error::missing_field("role"))?;
+                Ok(Given { id, role, content, rest })
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
 }
 
-/// A part that is text. Others would be lost without a word.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Part {
-    #[serde(rename = "type")]
-    _kind: Text,
-    text: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Text {
-    Text,
-}
-
-impl From<Given> for Message {
-    fn from(Given { id, role, content }: Given) -> Self {
-        let content = match content {
-            Content::Text(text) => text,
-            Content::Parts(parts) => parts.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n"),
-        };
-        Self { id, role, content }
+impl Given {
+    /// The message at `index`, of which `key` is the caller's name for all of them.
+    fn message(self, index: usize, key: Option<&str>) -> Result<Message, Failure> {
+        let Self { id, role, content, mut rest } = self;
+        let content = whole::apart(content, &mut rest).map_err(|why| {
+            Failure::new(Kind::Invalid, format!("It {why}.")).about(format!("messages[{index}].content"))
+        })?;
+        let id = id.or_else(|| key.map(|key| format!("{key}/{index}")));
+        Ok(Message { id, role, content, rest })
     }
 }
 
@@ -152,7 +168,15 @@ struct Forgotten {
 
 async fn say(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
     let Said { messages } = asked.json()?;
-    let messages = messages.into_iter().map(|Object(given)| given.into()).collect();
+    let key = match asked.parts.headers.get(IDEMPOTENCY_KEY) {
+        None => None,
+        Some(key) => Some(key.to_str().ok().filter(|key| (1..=255).contains(&key.len())).ok_or_else(|| {
+            Failure::new(Kind::Invalid, "It must have 1 to 255 characters of ASCII.").about(IDEMPOTENCY_KEY)
+        })?),
+    };
+    let messages = messages.into_iter().enumerate();
+    let messages: Result<_, Failure> = messages.map(|(index, Object(given))| given.message(index, key)).collect();
+    let messages = messages?;
     let call = asked.call(app.ingest_within());
     render::json(&Kept { results: app.pipeline.say(&asked.tenant, asked.id(), messages, &call).await? })
 }

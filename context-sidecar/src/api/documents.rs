@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::{App, Asked, Route, filter, json, render, shapes};
+use super::{App, Asked, Route, filter, json, render, route::Parameter, shapes};
 use crate::{
     body::Body,
     failure::{Failure, Kind},
@@ -18,7 +18,7 @@ use crate::{
 /// How many documents a page has at most.
 const PAGE: usize = 1_000;
 
-const COLLECTION: (&str, &str) = ("collection", "In which collection. Default: that of the configuration.");
+const COLLECTION: Parameter = Parameter::text("collection", "In which collection. Default: that of the configuration.");
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -42,9 +42,9 @@ pub(super) const ROUTES: &[Route] = &[
         writes: false,
         query: &[
             COLLECTION,
-            ("after", "What `next` said of the page before."),
-            ("limit", "How many, from 1 to 1000. Default: 100."),
-            ("filter", "Which, as JSON."),
+            Parameter::text("after", "What `next` said of the page before."),
+            Parameter::up_to(1000, "limit", "How many, from 1 to 1000. Default: 100."),
+            Parameter::text("filter", "Which, as JSON."),
         ],
         takes: None,
         gives: Some(|generator| generator.subschema_for::<shapes::Page>()),

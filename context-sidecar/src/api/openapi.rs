@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     render,
-    route::{self, Route},
+    route::{self, Parameter, Parameters, Route},
 };
 use crate::body::Body;
 
@@ -95,11 +95,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let name = rest.split('}').next().unwrap_or_default();
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     }
-    parameters.extend(
-        route.query.iter().map(
-            |(name, about)| json!({"name": name, "in": "query", "description": about, "schema": {"type": "string"}}),
-        ),
-    );
+    parameters.extend(route.query.iter().map(|Parameter { name, about, kind }| {
+        let schema = match kind {
+            Parameters::Text => json!({"type": "string"}),
+            Parameters::UpTo(most) => json!({"type": "integer", "minimum": 1, "maximum": most}),
+        };
+        json!({"name": name, "in": "query", "description": about, "schema": schema})
+    }));
     let content = |schema: Value| json!({"application/json": {"schema": schema}});
     let error = json!({
         "description": "Why there is no answer.",
@@ -117,6 +119,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         // The tenant is the sidecar's own, or named and proven.
         "security": if route.open { json!([]) } else { json!([{}, {"token": [], "tenant": []}]) },
     });
+    // What is in a protocol of its own: not all of its messages have an answer.
+    if route.takes.is_some()
+        && route.gives.is_none()
+        && let Some(Value::Object(responses)) = operation.get_mut("responses")
+    {
+        responses.insert("202".to_owned(), json!({"description": "It was taken; there is no answer to it."}));
+    }
     if let (Some(takes), Value::Object(operation)) = (route.takes, &mut operation) {
         let body = json!({"required": true, "content": content(takes(generator).to_value())});
         operation.insert("requestBody".to_owned(), body);

@@ -38,7 +38,8 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Response<Body> {
 /// A failure as its caller sees it.
 #[must_use]
 pub(crate) fn failure(failure: &Failure) -> Response<Body> {
-    let mut response = whole(body(failure.kind.label(), &failure.message, failure.param.as_deref()));
+    // With the field's name in the sentence: there are SDKs whose exceptions show that alone.
+    let mut response = whole(body(failure.kind.label(), &failure.to_string(), failure.param.as_deref()));
     *response.status_mut() = StatusCode::from_u16(failure.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // Who is told that it is for now wants to know for how long.
     let passes = matches!(failure.kind, Kind::Busy | Kind::Unavailable);

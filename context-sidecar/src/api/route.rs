@@ -30,14 +30,46 @@ pub(crate) struct Route {
     pub(crate) open: bool,
     /// Whether it writes, which can be switched off.
     pub(crate) writes: bool,
-    /// What may stand behind the `?`, and what it means.
-    pub(crate) query: &'static [(&'static str, &'static str)],
+    /// What may stand behind the `?`.
+    pub(crate) query: &'static [Parameter],
     /// The body that it takes.
     pub(crate) takes: Option<Shape>,
     /// The body that it gives; `None` where that is not JSON of ours.
     pub(crate) gives: Option<Shape>,
     /// What answers.
     pub(crate) answer: fn(Arc<App>, Asked) -> Answering,
+}
+
+/// Something that may stand behind the `?`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parameter {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it means.
+    pub(crate) about: &'static str,
+    /// Of which kind it is.
+    pub(crate) kind: Parameters,
+}
+
+/// Kinds of what may stand behind the `?`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parameters {
+    /// Any text.
+    Text,
+    /// A whole number, from 1 to this.
+    UpTo(usize),
+}
+
+impl Parameter {
+    /// Any text.
+    pub(crate) const fn text(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, kind: Parameters::Text }
+    }
+
+    /// A whole number, from 1 to `most`.
+    pub(crate) const fn up_to(most: usize, name: &'static str, about: &'static str) -> Self {
+        Self { name, about, kind: Parameters::UpTo(most) }
+    }
 }
 
 /// Tables, each in the file of what answers.

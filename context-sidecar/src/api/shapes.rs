@@ -19,6 +19,18 @@ pub(crate) struct ChatMessage {
     pub(crate) content: Option<Value>,
 }
 
+/// The whole body of a chat completion, as OpenAI's API has it, with whatever else it has. What comes back is the same, but
+/// for its messages and without `context`.
+#[derive(JsonSchema)]
+pub(crate) struct Chat {
+    /// Which model it is for: by this it is told from other bodies.
+    model: String,
+    /// The conversation.
+    messages: Vec<ChatMessage>,
+    /// What is asked for, as elsewhere: `{"collection": "docs", "max_tokens": 500}`.
+    context: Option<Map<String, Value>>,
+}
+
 /// A document.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -133,7 +145,8 @@ pub(crate) struct Answer {
     context: Option<Packed>,
     /// By what was searched in the end.
     mode: crate::wishes::Mode,
-    /// What could not be done.
+    /// What could not be done: `dense` (there was no vector: it is by words alone), `rerank` (the order is that of the
+    /// fusion), `cache_only` (the store is down, or the embedder: this is what was answered before).
     degraded: Vec<String>,
     /// Where the store is down and this is what was found before.
     stale: Option<Stale>,
@@ -157,7 +170,8 @@ pub(crate) struct WithContext {
     results: Vec<Found>,
     /// By what was searched in the end.
     mode: crate::wishes::Mode,
-    /// What could not be done.
+    /// What could not be done: `dense` (there was no vector: it is by words alone), `rerank` (the order is that of the
+    /// fusion), `cache_only` (the store is down, or the embedder: this is what was answered before).
     degraded: Vec<String>,
     /// Where the store is down and this is what was found before.
     stale: Option<Stale>,

@@ -86,9 +86,10 @@ fn a_caller_that_goes_away_says_nothing() {
     let gate = Gate::new(Policy { in_a_row: 1, ..policy() });
     drop(gate.enter().unwrap());
     assert_eq!(gate.state(), State::Closed);
-    gate.enter().unwrap().tell(Outcome::Failed);
+    gate.enter().unwrap().failed("it answers 502");
     assert_eq!(gate.state(), State::Open);
-    assert!(gate.enter().is_err());
+    let resting = gate.enter().unwrap_err();
+    assert!(resting.to_string().ends_with("; last: it answers 502"), "{resting}");
 }
 
 #[derive(Debug, Clone)]

@@ -47,6 +47,12 @@ impl Chunks {
         self.0.run_pending_tasks();
         self.0.weighted_size()
     }
+
+    /// How many it holds, more or less.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.0.entry_count()
+    }
 }
 
 impl fmt::Debug for Chunks {

@@ -121,6 +121,12 @@ impl<V: Send + Sync + 'static> Results<V> {
         self.cache.run_pending_tasks();
         self.cache.weighted_size()
     }
+
+    /// How many it holds, more or less.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.cache.entry_count()
+    }
 }
 
 impl<V> fmt::Debug for Results<V> {

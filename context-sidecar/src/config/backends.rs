@@ -6,6 +6,7 @@ use chassis::{
     config::{Environment, Problems, parse_url},
     excerpt::excerpt,
     secret::read_keys,
+    units::Span,
 };
 
 use super::{
@@ -37,13 +38,18 @@ pub(super) fn said<'s>(
     }
 }
 
-/// An address, without a slash at its end.
-pub(super) fn url(said: &Said<'_>, problems: &mut Problems) -> Option<String> {
+/// An address, without a slash at its end. Where it is none, `example` is one.
+pub(super) fn url(said: &Said<'_>, example: &str, problems: &mut Problems) -> Option<String> {
     match parse_url(said.text) {
         Ok(_) => Some(said.text.trim_end_matches('/').to_owned()),
         Err(faults) => {
             for fault in faults {
-                problems.push_hint(said.place, fault.message, fault.hint);
+                let hint = if fault.hint.contains("http://") {
+                    format!("write, for instance, {example}")
+                } else {
+                    fault.hint.to_owned()
+                };
+                problems.push_hint(said.place, fault.message, hint);
             }
             None
         }
@@ -148,7 +154,7 @@ fn qdrant(
         Consistency::Quorum => qdrant::Consistency::Quorum,
         Consistency::All => qdrant::Consistency::All,
     });
-    let url = url(address, problems)?;
+    let url = url(address, "http://qdrant:6333", problems)?;
     Some(qdrant::Settings { url, api_key_file, consistency, indexes, shards, replicas, write_consistency })
 }
 
@@ -166,8 +172,9 @@ pub(super) fn embeddings(
         problems.push("embeddings.batch", "must be above 0");
     }
     let timeout = positive(given.timeout, Duration::from_secs(60), "embeddings.timeout", problems);
+    let query_timeout = positive(given.query_timeout, embed::QUERY_WITHIN, "embeddings.query_timeout", problems);
     let url = match &address {
-        Some(address) => url(address, problems),
+        Some(address) => url(address, AMBASSADOR, problems),
         None => Some(AMBASSADOR.to_owned()),
     };
     let Some(model) = model else {
@@ -185,6 +192,7 @@ pub(super) fn embeddings(
     settings.items = given.batch.unwrap_or(settings.items);
     settings.query_prefix = given.prefixes.query.clone().unwrap_or_default();
     settings.document_prefix = given.prefixes.document.clone().unwrap_or_default();
+    settings.query_timeout = query_timeout;
     Some(Embeddings { url: url?, key_file, settings, timeout })
 }
 
@@ -203,13 +211,20 @@ pub(super) fn rerank(given: &file::Rerank, environment: &Environment, problems: 
         RerankApi::Tei => Shape::Tei,
     });
     let model = given.model.clone().unwrap_or_default();
-    Some(Rerank { url: url(&address, problems)?, key_file, model, shape, candidates, timeout })
+    Some(Rerank {
+        url: url(&address, "http://tei:8080/rerank", problems)?,
+        key_file,
+        model,
+        shape,
+        candidates,
+        timeout,
+    })
 }
 
 /// What sums up.
 pub(super) fn summary(given: &file::Summary, problems: &mut Problems) -> Option<Summary> {
     let url = match &given.url {
-        Some(text) => url(&Said { text, place: "conversations.summary.url" }, problems),
+        Some(text) => url(&Said { text, place: "conversations.summary.url" }, AMBASSADOR, problems),
         None => Some(AMBASSADOR.to_owned()),
     };
     let model = given.model.clone().filter(|model| !model.trim().is_empty());
@@ -219,16 +234,40 @@ pub(super) fn summary(given: &file::Summary, problems: &mut Problems) -> Option<
     Some(Summary { url: url?, model: model? })
 }
 
-/// A length of time that is longer than nothing.
-pub(super) fn positive(
-    given: Option<chassis::units::Span>,
+/// Nobody waits for longer.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long something may take: longer than nothing, and at most a day.
+pub(super) fn positive(given: Option<Span>, default: Duration, place: &str, problems: &mut Problems) -> Duration {
+    positive_within(given, default, DAY, place, problems)
+}
+
+/// A length of time that is longer than nothing and not longer than `most`.
+pub(super) fn positive_within(
+    given: Option<Span>,
     default: Duration,
+    most: Duration,
+    place: &str,
+    problems: &mut Problems,
+) -> Duration {
+    if given.is_some_and(Span::is_zero) {
+        problems.push(place, "must be longer than 0");
+    }
+    within(given, default, most, place, problems)
+}
+
+/// A length of time that is not longer than `most`: there are clocks that end where a number of 64 bits does.
+pub(super) fn within(
+    given: Option<Span>,
+    default: Duration,
+    most: Duration,
     place: &str,
     problems: &mut Problems,
 ) -> Duration {
     let span = given.map_or(default, Into::into);
-    if span.is_zero() {
-        problems.push(place, "must be longer than 0");
+    if span > most {
+        let most = Span::millis(u64::try_from(most.as_millis()).unwrap_or(u64::MAX));
+        problems.push(place, format!("must be at most {most}"));
     }
-    span
+    span.min(most)
 }

@@ -69,7 +69,8 @@ pub struct Ingest {
     pub language: Option<bm25::Language>,
     /// The largest document's text. Default: 16MiB.
     pub max_document: Option<Size>,
-    /// Whether documents may be put and deleted over HTTP. Default: true.
+    /// Whether documents may be put and deleted over HTTP, by any door: `false` also closes `mcp.store`. Conversations are
+    /// no documents, and the command line's own store is not HTTP. Default: true.
     pub allow_write: Option<bool>,
 }
 
@@ -110,7 +111,7 @@ pub enum Field {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Conversations {
-    /// How long after its last message. Default: 30d.
+    /// How long each message is kept. Default: 30d.
     pub ttl: Option<Span>,
     /// What sums up what there is no room for. Default: nothing does.
     pub summary: Option<Summary>,
@@ -149,7 +150,12 @@ pub struct Caches {
 pub struct Limits {
     /// Largest request body. Default: 32MiB.
     pub max_body: Option<Size>,
-    /// Longest query. Default: 64KiB.
+    /// The most of all bodies that are in memory at once; more is refused with 429. The first 16 KiB of each are not
+    /// counted. Default: 128MiB, or `max_body` where that is more.
+    pub max_bodies: Option<Size>,
+    /// How long a request's body may take to arrive. Default: 1m.
+    pub body_timeout: Option<Span>,
+    /// Longest query, at most (and by default) 16KiB: more than 4,000 characters are never looked for.
     pub max_query: Option<Size>,
     /// Requests served at once; more are refused with 429. Default: 256.
     pub max_in_flight: Option<usize>,
@@ -163,6 +169,6 @@ pub struct Limits {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mcp {
-    /// Whether a model may store documents. Default: false.
+    /// Whether a model may store documents, by a tool; not where `ingest.allow_write` is false. Default: false.
     pub store: Option<bool>,
 }

@@ -1,6 +1,6 @@
 //! The file's words and the environment's to settings: what their shape alone cannot say.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use chassis::{
     config::{Environment, Problems},
@@ -10,10 +10,13 @@ use chassis::{
 use context_core::{chunk::Size, scope};
 
 use super::{
-    backends::{Said, embeddings, key_file, positive, rerank, said, store, summary},
+    backends::{DAY, Said, embeddings, key_file, positive, positive_within, rerank, said, store, summary, within},
     file::{self, File},
     settings::{Caches, Conversations, Ingest, Limits, Listen, OfCollection, Settings},
 };
+
+/// Nothing is remembered for longer.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The settings. `None` where a problem leaves nothing to build on; every problem is in `problems`.
 pub(super) fn settings(file: &File, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
@@ -41,8 +44,9 @@ pub(super) fn settings(file: &File, environment: &Environment, problems: &mut Pr
         problems.push(format!("retrieval.{field}"), message);
     }
     let ingest = ingest(&file.ingest, problems);
+    let month: Duration = Span::seconds(30 * 24 * 60 * 60).into();
     let conversations = Conversations {
-        ttl: positive(file.conversations.ttl, Span::seconds(30 * 24 * 60 * 60).into(), "conversations.ttl", problems),
+        ttl: positive_within(file.conversations.ttl, month, 100 * YEAR, "conversations.ttl", problems),
         summary: file.conversations.summary.as_ref().and_then(|given| summary(given, problems)),
     };
     let caches = caches(&file.caches, problems);
@@ -84,7 +88,8 @@ fn listen(given: &file::Listen, environment: &Environment, problems: &mut Proble
     if port(&data) != 0 && port(&data) == port(&admin) {
         problems.push("CONTEXT_ADMIN_LISTEN", "has the port of CONTEXT_LISTEN; the two need one each");
     }
-    let drain = environment.read::<Span>("DRAIN_TIMEOUT", problems).map_or(Listen::DRAIN, Into::into);
+    let drain = environment.read::<Span>("DRAIN_TIMEOUT", problems);
+    let drain = within(drain, Listen::DRAIN, DAY, "DRAIN_TIMEOUT", problems);
     Listen { data, admin, drain }
 }
 
@@ -123,7 +128,8 @@ fn caches(given: &file::Caches, problems: &mut Problems) -> Caches {
     let bytes = |size: Option<chassis::units::Size>, default: u64| {
         size.map_or(default, |size| u64::try_from(size.as_usize()).unwrap_or(u64::MAX))
     };
-    let (ttl, outage) = (given.ttl.map_or(default.ttl, Into::into), given.outage.map_or(default.outage, Into::into));
+    let ttl = within(given.ttl, default.ttl, YEAR, "caches.ttl", problems);
+    let outage = within(given.outage, default.outage, YEAR, "caches.outage", problems);
     if outage < ttl {
         problems.push("caches.outage", "must not be shorter than `caches.ttl`");
     }
@@ -139,8 +145,11 @@ fn caches(given: &file::Caches, problems: &mut Problems) -> Caches {
 fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
     let default = Limits::default();
     let size = |size: Option<chassis::units::Size>, default: usize| size.map_or(default, |size| size.as_usize());
+    let max_body = size(given.max_body, default.max_body);
     let limits = Limits {
-        max_body: size(given.max_body, default.max_body),
+        max_body,
+        max_bodies: size(given.max_bodies, default.max_bodies.max(max_body)),
+        body_timeout: positive(given.body_timeout, default.body_timeout, "limits.body_timeout", problems),
         max_query: size(given.max_query, default.max_query),
         max_in_flight: given.max_in_flight.unwrap_or(default.max_in_flight),
         timeout: positive(given.timeout, default.timeout, "limits.timeout", problems),
@@ -151,6 +160,16 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         ("max_query", limits.max_query == 0),
         ("max_in_flight", limits.max_in_flight == 0),
     ];
+    if limits.max_bodies < limits.max_body {
+        problems.push("limits.max_bodies", "must not be below `limits.max_body`: the largest body would never fit");
+    }
+    if limits.max_query > Limits::MOST_OF_A_QUERY {
+        problems.push_hint(
+            "limits.max_query",
+            format!("must be at most {}: longer queries are never looked for", Limits::MOST_OF_A_QUERY),
+            "leave it out, or write 16KiB or less",
+        );
+    }
     for (name, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
         problems.push(format!("limits.{name}"), "must be above 0: nothing could be served");
     }

@@ -46,12 +46,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Of which language the documents of a collection are.
-    #[must_use]
-    pub fn language(&self, collection: &Collection) -> Language {
-        self.collections.get(collection).and_then(|of| of.language).unwrap_or(self.ingest.language)
-    }
-
     /// The metadata that a collection says it is filtered by; empty where anything goes.
     #[must_use]
     pub fn fields(&self, collection: &Collection) -> Option<&BTreeMap<String, Field>> {
@@ -143,7 +137,7 @@ pub struct OfCollection {
 /// How conversations are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversations {
-    /// How long after their last message.
+    /// How long each message is kept.
     pub ttl: Duration,
     /// What sums up older turns.
     pub summary: Option<Summary>,
@@ -185,6 +179,10 @@ impl Default for Caches {
 pub struct Limits {
     /// Largest request body, in bytes.
     pub max_body: usize,
+    /// The most of all bodies that are in memory at once, in bytes.
+    pub max_bodies: usize,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
     /// Longest query, in bytes.
     pub max_query: usize,
     /// Requests served at once; more are refused.
@@ -195,11 +193,18 @@ pub struct Limits {
     pub header_timeout: Duration,
 }
 
+impl Limits {
+    /// No query is longer, in bytes: 4,000 characters are looked for, each of four bytes at most.
+    pub const MOST_OF_A_QUERY: usize = 16 << 10;
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body: 32 << 20,
-            max_query: 64 << 10,
+            max_bodies: 128 << 20,
+            body_timeout: Duration::from_secs(60),
+            max_query: Self::MOST_OF_A_QUERY,
             max_in_flight: 256,
             timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(120),

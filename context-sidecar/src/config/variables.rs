@@ -1,7 +1,7 @@
 //! The names of the environment that are read, and what is odd about those that are not.
 
 use chassis::{
-    config::{AUTHORITIES, Environment, Problems, check_authorities, warn_of_mistyped},
+    config::{AUTHORITIES, Environment, Problems, check_authorities, warn_of_mistyped, warn_of_strangers},
     config_set, telemetry,
 };
 
@@ -26,12 +26,16 @@ const OWN: [&str; 15] = [
     config_set::DIRECTORY_VARIABLE,
 ];
 
+/// How variables begin that are this program's alone: one that is not read is a mistake, however it is spelled.
+const PREFIXES: [&str; 4] = ["CONTEXT_", "QDRANT_", "EMBEDDINGS_", "RERANK_"];
+
 /// Looks at what holds for the whole process.
 pub(super) fn check(environment: &Environment, settings: Option<&Settings>, problems: &mut Problems) {
     check_authorities(environment, settings.is_none_or(needs_tls), problems);
     let others = [AUTHORITIES, "SSL_CERT_DIR"].into_iter().chain(telemetry::VARIABLES.iter().copied());
     let read: Vec<String> = OWN.into_iter().chain(others).map(str::to_owned).collect();
     warn_of_mistyped(environment, &read, problems);
+    warn_of_strangers(environment, &read, &PREFIXES, problems);
 }
 
 /// Whether anybody is spoken to over TLS.

@@ -28,6 +28,9 @@ pub(super) const SEQUENCE: &str = "_seq";
 /// Who said it.
 pub(super) const ROLE: &str = "_role";
 
+/// What a message has besides its text, as JSON.
+pub(super) const REST: &str = "_rest";
+
 /// Between the name of a conversation, which has none in it, and that of a message.
 const SLASH: char = '/';
 

@@ -11,10 +11,11 @@ use context_core::{
     threshold::Minimum,
     tokens::{Counter as _, O200k},
 };
+use serde_json::Value;
 
 use super::{
     Recalled, Role, Turn,
-    names::{self, ROLE},
+    names::{self, REST, ROLE},
 };
 use crate::{
     failure::{Failure, Kind as Why},
@@ -80,7 +81,8 @@ impl Pipeline {
             recalled.messages = turns.into_iter().map(|(turn, _)| turn).collect();
             return Ok(recalled);
         }
-        let query = query.map(str::to_owned).or_else(|| asked(&turns));
+        // A question is as long as it is; of one that is too long the beginning is looked for.
+        let query = query.map(|query| from_questions(query, std::iter::empty())).or_else(|| asked(&turns));
         let shown = recent(&turns, max_tokens, self.settings.conversations.recent);
         recalled.messages = turns.iter().skip(turns.len() - shown).map(|(turn, _)| turn.clone()).collect();
         recalled.tokens = turns.iter().skip(turns.len() - shown).map(|(_, tokens)| tokens).sum();
@@ -145,9 +147,11 @@ impl Pipeline {
             let Some((_, sequence, _)) = names::parts(&stored.document.id) else { continue };
             let role = stored.document.metadata.get(ROLE).cloned();
             let role = role.and_then(|role| serde_json::from_value(role).ok()).unwrap_or(Role::User);
-            let tokens = O200k.count(&stored.document.text) + AROUND;
+            let besides = stored.document.metadata.get(REST).and_then(Value::as_str);
+            let tokens = O200k.count(&stored.document.text) + besides.map_or(0, |json| O200k.count(json)) + AROUND;
+            let rest = besides.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
             let (id, content) = (stored.document.id, stored.document.text);
-            turns.push((Turn { id, role, content, at_ms: sequence / 1_000 }, tokens));
+            turns.push((Turn { id, role, content, rest, at_ms: sequence / 1_000 }, tokens));
         }
         Ok(turns)
     }
@@ -218,7 +222,9 @@ fn recent(turns: &[Counted], budget: usize, share: f64) -> usize {
         }
         shown += 1;
     }
-    shown
+    // What a tool has answered makes no sense, and is refused by models, without the call before it.
+    let is_answer = |shown: &usize| turns.iter().rev().nth(shown - 1).is_some_and(|(turn, _)| turn.role == Role::Tool);
+    (1..=shown).rev().find(|shown| !is_answer(shown)).unwrap_or(shown)
 }
 
 /// What the user asked last, and what that is about.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Known, Message, Role,
-    names::{self, CONVERSATION, MOST_AT_ONCE, ROLE, SEQUENCE},
+    names::{self, CONVERSATION, MOST_AT_ONCE, REST, ROLE, SEQUENCE},
 };
 use crate::{
     failure::{Failure, Kind as Why},
@@ -22,6 +22,15 @@ use crate::{
 
 /// Messages of a tenant that are looked at to list its conversations.
 const MOST_LOOKED_AT: usize = 1_000_000;
+
+/// What a message may have besides its text, in bytes of JSON.
+const MOST_BESIDES: usize = 64 << 10;
+
+/// The same in all chunks of a message together: each has it.
+const MOST_BESIDES_IN_ALL: usize = 4 << 20;
+
+/// A chunk has more text than this, in bytes, as a rule.
+const CHUNK: usize = 512;
 
 /// Conversations of a list, at most.
 const MOST_LISTED: usize = 1_000;
@@ -113,7 +122,14 @@ impl Pipeline {
             if message.content.contains('\0') {
                 return invalid("has a NUL in it".to_owned(), format!("{at}.content"));
             }
-            let bytes = message.content.len();
+            let (bytes, besides) = (message.content.len(), besides(message).len());
+            if besides > MOST_BESIDES || besides * (1 + bytes / CHUNK) > MOST_BESIDES_IN_ALL {
+                let why = format!(
+                    "has {besides} bytes besides its text, and {MOST_BESIDES} are possible, or fewer beside a long text: \
+                     put in the address of an image or a file, and not its content"
+                );
+                return Err(Failure::new(Why::TooLarge, why).about(at));
+            }
             if bytes > most {
                 let why = format!("has {bytes} bytes, and {most} are possible: put it in as a document");
                 return Err(Failure::new(Why::TooLarge, why).about(format!("{at}.content")));
@@ -193,11 +209,19 @@ impl Pipeline {
     }
 }
 
+/// What a message has besides its text.
+fn besides(message: &Message) -> String {
+    if message.rest.is_empty() { String::new() } else { json!(message.rest).to_string() }
+}
+
 fn document(conversation: &str, message: Message, mark: &str) -> Document {
     let sequence = names::next();
     let role = message.role.as_str();
     let about = [(CONVERSATION, json!(conversation)), (SEQUENCE, json!(sequence)), (ROLE, json!(role))];
-    let metadata: Metadata = about.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let mut metadata: Metadata = about.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    if !message.rest.is_empty() {
+        metadata.insert(REST.to_owned(), json!(besides(&message)));
+    }
     // Who said it is told with each passage.
     let title = Some(role.to_owned());
     Document { id: names::message(conversation, sequence, mark), title, text: message.content, url: None, metadata }

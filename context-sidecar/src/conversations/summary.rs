@@ -129,6 +129,17 @@ impl Summaries {
         // It fails only for caches that were built without support for it.
         let _ = self.0.invalidate_entries_if(move |key, _| key.0 == scope && key.1 == conversation);
     }
+
+    /// How many bytes they have, more or less.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.run_pending_tasks();
+        self.0.weighted_size()
+    }
+
+    /// How many there are, more or less.
+    pub(crate) fn entries(&self) -> u64 {
+        self.0.entry_count()
+    }
 }
 
 impl Pipeline {
@@ -163,12 +174,16 @@ impl Pipeline {
             return Ok(None);
         }
         let pass = self.gates.summary.enter();
-        let pass = pass.map_err(|wait| format!("the summarizer is left alone for {} ms more", wait.as_millis()))?;
+        let pass = pass.map_err(|resting| format!("the summarizer {resting}"))?;
         let now = clock::now();
         // What is left is for finding what is relevant.
         let call = Call { deadline: now + call.left(now) / 2, ..call.clone() };
         let made = call.within(summarizer.summarize(&transcript, tokens, &call)).await;
-        pass.tell(if matches!(made, Some(Ok(_))) { Outcome::Answered } else { Outcome::Failed });
+        match &made {
+            Some(Ok(_)) => pass.tell(Outcome::Answered),
+            Some(Err(trouble)) => pass.failed(&trouble.to_string()),
+            None => pass.failed("it has not answered in time"),
+        }
         let outcome =
             made.as_ref().map_or("late", |made| made.as_ref().map_or_else(|trouble| trouble.kind(), |_| "answered"));
         self.series.called("summarizer", outcome);

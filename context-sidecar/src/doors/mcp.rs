@@ -6,15 +6,15 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use chassis::{clock, shutdown::Drain};
+use chassis::clock;
 use context_core::{document::Document, scope::Tenant};
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use rmcp::{
     ErrorData, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-        PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Implementation,
+        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
     },
     service::{RequestContext, RoleServer},
     transport::streamable_http_server::{
@@ -22,8 +22,11 @@ use rmcp::{
     },
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use serde_json::{Map, Value, json};
 
 use crate::{
     api::{App, Asked, Route, checked, filter, read_json, render, scope},
@@ -59,19 +62,73 @@ pub(crate) const ROUTES: &[Route] = &[Route {
 
 async fn serve(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
     let Asked { tenant, mut parts, body, .. } = asked;
+    let id = match message(&body) {
+        Ok(id) => id,
+        Err((id, code, why)) => return Ok(refusal(StatusCode::BAD_REQUEST, id, code, why)),
+    };
     parts.extensions.insert(tenant);
     let response = app.mcp.0.handle(Request::from_parts(parts, Full::<Bytes>::new(body))).await;
     let is_text = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
     if !response.status().is_client_error() || !is_text {
         return Ok(response.map(Body::Boxed));
     }
-    // What is no message of the protocol is refused in the shape of all other errors.
+    // The library has words for it; a client of the protocol reads errors of the protocol.
     let (parts, body) = response.into_parts();
-    let message = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let kind = if parts.status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Invalid };
-    let mut answer = render::whole(render::body(kind.label(), &String::from_utf8_lossy(&message), None));
-    *answer.status_mut() = parts.status;
-    Ok(answer)
+    let why = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    Ok(refusal(parts.status, id, ErrorCode::INVALID_REQUEST, &String::from_utf8_lossy(&why)))
+}
+
+/// What is looked at before a message is anybody's.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    jsonrpc: Value,
+    #[serde(default)]
+    id: Value,
+    method: Option<Value>,
+    result: Option<IgnoredAny>,
+    error: Option<IgnoredAny>,
+}
+
+/// The id of a message; or why it is none, as JSON-RPC has it.
+fn message(body: &[u8]) -> Result<Value, (Value, ErrorCode, &'static str)> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let invalid = |id: &Value, why| Err((id.clone(), ErrorCode::INVALID_REQUEST, why));
+    if serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return Err((Value::Null, ErrorCode::PARSE_ERROR, "The body is no JSON: send one message of JSON-RPC 2.0."));
+    }
+    match first {
+        Some(b'[') => {
+            return invalid(&Value::Null, "There are no batches in this protocol: send one message a request.");
+        }
+        Some(b'{') => {}
+        _ => {
+            return invalid(
+                &Value::Null,
+                "A message is an object: {\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": ...}.",
+            );
+        }
+    }
+    let Ok(Message { jsonrpc, id, method, result, error }) = serde_json::from_slice(body) else {
+        return invalid(&Value::Null, "A field of the message is there twice.");
+    };
+    let id = if id.is_string() || id.is_i64() || id.is_u64() { id } else { Value::Null };
+    if jsonrpc != "2.0" {
+        return invalid(&id, "`jsonrpc` must be \"2.0\".");
+    }
+    let is_answer = result.is_some() || error.is_some();
+    if !is_answer && !method.is_some_and(|method| method.is_string()) {
+        return invalid(&id, "`method` must be a string.");
+    }
+    Ok(id)
+}
+
+/// An error of JSON-RPC.
+fn refusal(status: StatusCode, id: Value, code: ErrorCode, why: &str) -> Response<Body> {
+    let error = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code.0, "message": why}});
+    let mut answer = render::whole(error.to_string());
+    *answer.status_mut() = status;
+    answer
 }
 
 /// The protocol's own part.
@@ -79,8 +136,7 @@ pub(crate) struct Door(StreamableHttpService<Tools, NeverSessionManager>);
 
 impl Door {
     /// A door to `app`, which owns it.
-    pub(crate) fn new(app: Weak<App>, settings: &Settings, drain: &Drain) -> Self {
-        let _ = drain;
+    pub(crate) fn new(app: Weak<App>, settings: &Settings) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)

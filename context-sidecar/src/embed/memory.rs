@@ -41,6 +41,11 @@ impl Memory {
         self.0.get(key)
     }
 
+    /// Whether it is there, without this being a use of it.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
     pub(super) fn put(&self, key: Key, vector: Arc<[f32]>) {
         self.0.insert(key, vector);
     }
@@ -50,6 +55,12 @@ impl Memory {
     pub fn bytes(&self) -> u64 {
         self.0.run_pending_tasks();
         self.0.weighted_size()
+    }
+
+    /// How many it holds, more or less.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.0.entry_count()
     }
 }
 

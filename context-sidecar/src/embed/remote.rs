@@ -22,6 +22,7 @@ use super::{
 use crate::{
     breaker::{Gate, Outcome},
     http::{Call, Client, Endpoint, Token, Trouble},
+    metrics::Series,
 };
 
 /// How often the same is tried, the first time counted.
@@ -41,6 +42,7 @@ pub struct Remote {
     /// Slots of their own: somebody waits for a query, and nobody is to wait for a whole ingest.
     queries: Semaphore,
     gate: Gate,
+    series: Option<Series>,
 }
 
 /// A text that is to be embedded by us.
@@ -71,7 +73,14 @@ impl Remote {
             queries: Semaphore::new(settings.at_once.max(1)),
             gate: Gate::new(settings.breaker.clone()),
             settings,
+            series: None,
         })
+    }
+
+    /// The same, whose look-ups in its memory are counted.
+    #[must_use]
+    pub fn counted(self, series: Series) -> Self {
+        Self { series: Some(series), ..self }
     }
 
     /// Whether it is left alone, for the metrics.
@@ -194,14 +203,17 @@ impl Remote {
     }
 
     async fn try_once(&self, texts: &[&str], call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
-        let pass = self.gate.enter().map_err(|wait| Trouble::Resting { place: self.endpoint.place(), wait })?;
+        let pass = self.gate.enter().map_err(|resting| Trouble::Resting { place: self.endpoint.place(), resting })?;
         let answer = self.ask(texts, call).await;
-        pass.tell(match &answer {
-            Err(trouble) if trouble.passes() => Outcome::Failed,
-            Err(Trouble::Late { after, .. }) if *after >= FAIR => Outcome::Failed,
-            Err(Trouble::Late { .. }) => Outcome::Nothing,
-            Ok(_) | Err(_) => Outcome::Answered,
-        });
+        // Where questions have less time than is fair, all that they have is: else a slow server would never be left alone.
+        let fair = FAIR.min(self.settings.query_timeout * 3 / 4);
+        match &answer {
+            Err(Trouble::Late { after, .. }) if *after < fair => pass.tell(Outcome::Nothing),
+            Err(trouble) if trouble.passes() || matches!(trouble, Trouble::Late { .. }) => {
+                pass.failed(&trouble.to_string());
+            }
+            Ok(_) | Err(_) => pass.tell(Outcome::Answered),
+        }
         answer
     }
 
@@ -243,22 +255,41 @@ impl Embedder for Remote {
         self.dimension.get().copied()
     }
 
+    fn breaker(&self) -> Option<&Gate> {
+        Some(&self.gate)
+    }
+
+    fn memory(&self) -> Option<&Memory> {
+        Some(&self.memory)
+    }
+
     fn describe(&self) -> String {
         format!("{} at {}", self.settings.model, self.endpoint.place())
     }
 
     async fn embed(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
-        let prefix = match purpose {
-            Purpose::Query => &self.settings.query_prefix,
-            Purpose::Document => &self.settings.document_prefix,
+        let now = clock::now();
+        let (prefix, deadline) = match purpose {
+            // Whoever asks waits for it, and there are still the words to be looked for.
+            Purpose::Query => {
+                let own = now.checked_add(self.settings.query_timeout).unwrap_or(call.deadline);
+                (&self.settings.query_prefix, own.min(call.deadline))
+            }
+            Purpose::Document => (&self.settings.document_prefix, call.deadline),
         };
+        let call = &Call { deadline, ..call.clone() };
         let named = texts.iter().map(|text| {
             let whole = format!("{prefix}{text}");
             (Key::of(&self.settings.model, &whole), whole)
         });
         let named: Vec<(Key, String)> = named.collect();
         let keys: Vec<Key> = named.iter().map(|(key, _)| *key).collect();
-        let made = self.distinct(&named.into_iter().collect(), purpose, call).await?;
+        let wanted: HashMap<Key, String> = named.into_iter().collect();
+        if let Some(series) = &self.series {
+            let hits = wanted.keys().filter(|key| self.memory.has(key)).count();
+            series.looked_up("embeddings", hits, wanted.len() - hits);
+        }
+        let made = self.distinct(&wanted, purpose, call).await?;
         Ok(keys.iter().filter_map(|key| made.get(key)).map(|vector| vector.to_vec()).collect())
     }
 }

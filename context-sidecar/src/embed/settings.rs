@@ -1,10 +1,15 @@
 //! How a server is asked for vectors.
 
+use std::time::Duration;
+
 use super::Dialect;
 use crate::breaker::Policy;
 
 /// The pod's ambassador.
 pub const AMBASSADOR: &str = "http://127.0.0.1:7070/v1";
+
+/// A question that has no vector after this is answered by words: a fifth of the time that it has as a rule.
+pub const QUERY_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a server is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +28,8 @@ pub struct Settings {
     pub query_prefix: String,
     /// Put before every document: `passage: ` for e5, `search_document: ` for nomic.
     pub document_prefix: String,
+    /// How long a question waits for its vector, at most. Default: [`QUERY_WITHIN`].
+    pub query_timeout: Duration,
     /// When it is left alone.
     pub breaker: Policy,
 }
@@ -39,6 +46,7 @@ impl Settings {
             at_once: 4,
             query_prefix: String::new(),
             document_prefix: String::new(),
+            query_timeout: QUERY_WITHIN,
             breaker: Policy::default(),
         }
     }

@@ -8,6 +8,8 @@ use std::{
 
 use http::{HeaderMap, header::RETRY_AFTER};
 
+use crate::breaker::Resting;
+
 /// Nobody is waited for longer.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
@@ -95,12 +97,12 @@ pub enum Trouble {
         limit: usize,
     },
     /// It failed so often that it is left alone for a while.
-    #[error("{place}: failed too often and is left alone for {} ms more", .wait.as_millis())]
+    #[error("{place}: {resting}")]
     Resting {
         /// Where.
         place: String,
-        /// When it is tried again.
-        wait: Duration,
+        /// When it is tried again, and why not now.
+        resting: Resting,
     },
     /// There is no token to send.
     #[error("{message}")]
@@ -122,7 +124,7 @@ impl Trouble {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany { retry_after, .. } | Self::Failed { retry_after, .. } => *retry_after,
-            Self::Resting { wait, .. } => Some(*wait),
+            Self::Resting { resting, .. } => Some(resting.wait),
             Self::Unreachable { .. }
             | Self::Denied { .. }
             | Self::Refused { .. }

@@ -1,5 +1,7 @@
 //! What is kept: looked at, listed, removed, and gone when its time has come.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use context_core::{
     document::{Chunk, Document},
     filter::Filter,
@@ -7,7 +9,7 @@ use context_core::{
     scope::Scope,
 };
 
-use super::{Listed, Page, Stored, Target, land::Writing, valid};
+use super::{Listed, Page, Stored, Target, valid};
 use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
@@ -69,17 +71,18 @@ impl Pipeline {
         let ids: &[String] = if let Target::Documents(ids) = target { ids } else { &[] };
         let held = call.within(self.locks.hold(scope, ids.iter().map(String::as_str))).await;
         let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write the same documents: give more time"))?;
-        let mut writing = Writing::new(self, scope);
-        writing.has_written = true;
+        let removing = Removing { pipeline: self, scope, is_asked: AtomicBool::new(false) };
         let which = match target {
             Target::Documents(ids) => Which::Documents(ids.clone()),
             Target::Where(filter) => Which::Where(filter.clone()),
             Target::All => Which::All,
         };
-        let removed = self.ask("delete", call, self.store.delete(scope, &which)).await;
-        // The epoch first: what is being answered from before is not remembered then.
-        drop(writing);
-        self.caches.results.forget(scope);
+        let work = async {
+            removing.begins();
+            self.store.delete(scope, &which).await
+        };
+        let removed = self.ask("delete", call, work).await;
+        drop(removing);
         if let Err(Failure { kind: Why::NotFound, .. }) = &removed {
             self.kinds.forget(&scope.collection);
         }
@@ -104,6 +107,36 @@ impl Pipeline {
             if let Err(failure) = self.ask("expire", call, expire).await {
                 tracing::warn!(error = %failure, collection = name.as_str(), "what has expired is not removed yet");
             }
+        }
+    }
+}
+
+/// Documents may be gone from here on, whatever the store says, and whether or not the caller stays to hear it: nothing that
+/// was answered of the scope is kept, not even for outages. A delete that the store was not asked for (it is being left
+/// alone) removes nothing, and what was answered before stays for the outage that this is.
+struct Removing<'r> {
+    pipeline: &'r Pipeline,
+    scope: &'r Scope,
+    is_asked: AtomicBool,
+}
+
+impl Removing<'_> {
+    fn begins(&self) {
+        self.is_asked.store(true, Ordering::Relaxed);
+        self.forget();
+    }
+
+    fn forget(&self) {
+        // The epoch first: what is being answered from before is not remembered then.
+        self.pipeline.caches.epochs.bump(self.scope);
+        self.pipeline.caches.results.forget(self.scope);
+    }
+}
+
+impl Drop for Removing<'_> {
+    fn drop(&mut self) {
+        if self.is_asked.load(Ordering::Relaxed) {
+            self.forget();
         }
     }
 }

@@ -26,14 +26,10 @@ impl Pipeline {
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Failure> {
         let was = self.gates.store.state();
-        let pass = self.gates.store.enter().map_err(|wait| {
+        let pass = self.gates.store.enter().map_err(|resting| {
             self.series.called("store", "resting");
-            let store = self.store.describe();
-            let mut failure = Failure::new(
-                Kind::Unavailable,
-                format!("{store}: failed too often and is left alone for {} ms more", wait.as_millis()),
-            );
-            failure.retry_after = Some(wait);
+            let mut failure = Failure::new(Kind::Unavailable, format!("{}: {resting}", self.store.describe()));
+            failure.retry_after = Some(resting.wait);
             failure
         })?;
         let started = clock::now();
@@ -49,17 +45,32 @@ impl Pipeline {
             Some(Err(Fault::Corrupt(_))) => (Outcome::Answered, "corrupt"),
             Some(Ok(_) | Err(Fault::NoCollection(_) | Fault::Mismatch(_))) => (Outcome::Answered, "answered"),
         };
-        pass.tell(outcome);
+        match (&answer, outcome) {
+            (None, Outcome::Failed) => pass.failed(&late(&self.store.describe(), took).message),
+            (Some(Err(fault)), Outcome::Failed) => pass.failed(&fault.to_string()),
+            _ => pass.tell(outcome),
+        }
         self.series.called("store", counted);
         if outcome == Outcome::Answered && was != State::Closed {
-            // Others may have written to it, or somebody has put another one in its place.
-            self.caches.epochs.bump_all();
-            self.kinds.forget_all();
+            self.is_back();
         }
         match answer {
             Some(answer) => answer.map_err(Failure::from),
             None => Err(late(&self.store.describe(), took)),
         }
+    }
+
+    /// The store has answered somebody who asks it all the time: nobody needs to leave it alone any longer.
+    pub(crate) fn store_answers(&self) {
+        if self.gates.store.close() {
+            self.is_back();
+        }
+    }
+
+    /// While the store was away others may have written to it, or somebody has put another one in its place.
+    fn is_back(&self) {
+        self.caches.epochs.bump_all();
+        self.kinds.forget_all();
     }
 }
 

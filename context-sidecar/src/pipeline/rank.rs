@@ -116,20 +116,21 @@ impl Pipeline {
         texts: &[&str],
         call: &Call,
     ) -> Result<Vec<Ranked>, String> {
-        let pass = self.gates.rerank.enter().map_err(|wait| {
+        let pass = self.gates.rerank.enter().map_err(|resting| {
             self.series.called("reranker", "resting");
-            format!("{}: failed too often and is left alone for {} ms more", reranker.describe(), wait.as_millis())
+            format!("{}: {resting}", reranker.describe())
         })?;
         let started = clock::now();
         let answer = call.within(reranker.rerank(query, texts, texts.len(), call)).await;
         let took = clock::now().saturating_duration_since(started);
         let late = || Trouble::Late { place: reranker.describe(), after: took };
         let answer = answer.unwrap_or_else(|| Err(late()));
-        pass.tell(match &answer {
-            Ok(_) => Outcome::Answered,
-            Err(trouble) if trouble.passes() || matches!(trouble, Trouble::Late { .. }) => Outcome::Failed,
-            Err(_) => Outcome::Answered,
-        });
+        match &answer {
+            Err(trouble) if trouble.passes() || matches!(trouble, Trouble::Late { .. }) => {
+                pass.failed(&trouble.to_string());
+            }
+            Ok(_) | Err(_) => pass.tell(Outcome::Answered),
+        }
         self.series.called("reranker", answer.as_ref().map_or_else(|trouble| trouble.kind(), |_| "answered"));
         answer.map_err(|trouble| trouble.to_string())
     }

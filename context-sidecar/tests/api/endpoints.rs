@@ -103,3 +103,69 @@ async fn a_conversation_is_kept_recalled_and_forgotten() {
     assert_eq!(sidecar.good("DELETE", "/v1/conversations/talk-1", &Value::Null).await, json!({"deleted": false}));
     assert_eq!(sidecar.ask("GET", "/v1/conversations/talk-1/context", &Value::Null).await.status, 404);
 }
+
+/// What an agent has in hand for its model goes in whole, and what comes out can be sent on.
+#[tokio::test]
+async fn a_whole_chat_body_comes_back_with_context_and_nothing_else() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    let body = r#"{"temperature": 0.10, "model":"gpt-4o", "max_tokens": 7, "top_k": 3,
+        "messages":[{"role":"system","content":"Be \u0062rief."}, {"role":"user","content":"Do cats sleep?"}],
+        "context": {"max_tokens": 300, "top_k": 1}, "tools": [{"type" : "function"}], "stream": true, "seed": 1e2}"#;
+    let answer = sidecar.send("POST", "/v1/context", &[], body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let text = answer.text();
+    let (head, rest) = text.split_once(r#""messages":["#).unwrap();
+    assert_eq!(head, r#"{"temperature":0.10,"model":"gpt-4o","max_tokens":7,"top_k":3,"#);
+    assert!(rest.starts_with(r#"{"role":"system","content":"Be \u0062rief."},"#), "{rest}");
+    let end =
+        r#",{"role":"user","content":"Do cats sleep?"}],"tools":[{"type" : "function"}],"stream":true,"seed":1e2}"#;
+    assert!(rest.ends_with(end), "{rest}");
+    let messages = answer.json()["messages"].as_array().unwrap().clone();
+    assert_eq!(messages.len(), 3);
+    assert!(messages[1]["content"].as_str().unwrap().contains("Cats sleep for most of the day."));
+    assert_eq!((answer.header("x-context-mode"), answer.header("x-context-cache")), ("lexical", "miss"));
+    let citations: Value = serde_json::from_str(answer.header("x-context-citations")).unwrap();
+    assert_eq!(citations, json!([{"n": 1, "document_id": "cats", "span": {"start": 0, "end": 31}}]));
+    assert!(answer.header("x-context-tokens").parse::<usize>().unwrap() <= 300);
+}
+
+/// Whatever a message has comes back with it, in its place and in the order of the conversation.
+#[tokio::test]
+async fn messages_are_kept_whole() {
+    let sidecar = Sidecar::start("");
+    let long = "  The canoe has an outrigger, and it is painted red. ".repeat(60);
+    let messages = json!([
+        {"role": "user", "name": "ada", "content": [
+            {"type": "text", "text": "What is on this picture?\n"},
+            {"type": "image_url", "image_url": {"url": "https://example.org/canoe.png", "detail": "low"}},
+            {"type": "text", "text": long, "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "look_closely", "arguments": "{\"at\": \"bow\"}"}}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "A carved bird."},
+        {"role": "assistant", "content": "A canoe with a carved bird.", "refusal": null},
+    ]);
+    let put = json!({"messages": messages}).to_string();
+    let key = [("idempotency-key", "turn-7")];
+    for status in ["created", "unchanged"] {
+        let kept = sidecar.send("POST", "/v1/conversations/c/messages", &key, put.clone()).await.json();
+        let statuses: Vec<&Value> =
+            kept["results"].as_array().unwrap().iter().map(|result| &result["status"]).collect();
+        assert_eq!(statuses, [status; 4], "{kept}");
+    }
+    let recalled = sidecar.good("GET", "/v1/conversations/c/context?max_tokens=5000", &Value::Null).await;
+    let mut back = recalled["messages"].clone();
+    for message in back.as_array_mut().unwrap() {
+        let fields = message.as_object_mut().unwrap();
+        assert!(fields.remove("id").is_some() && fields.remove("at_ms").is_some());
+    }
+    assert_eq!(back, messages);
+    // An answer of a tool does not come without the call that it answers: of the last two there is the last.
+    let last = sidecar.good("GET", "/v1/conversations/c/context?max_tokens=40", &Value::Null).await;
+    assert_eq!(last["messages"].as_array().unwrap().len(), 1, "{last}");
+    // A question that is too long is cut, and not refused; the call is found by what it was about.
+    let query = format!("look_closely+bow+{}", "filler+".repeat(1_500));
+    let path = format!("/v1/conversations/c/context?max_tokens=120&query={query}");
+    let found = sidecar.good("GET", &path, &Value::Null).await;
+    assert!(found["relevant"]["text"].as_str().unwrap().contains("look_closely"), "{found}");
+}

@@ -38,26 +38,76 @@ async fn a_body_that_is_too_large_is_not_read() {
 
 #[tokio::test]
 async fn no_more_than_may_be_are_answered_at_once() {
-    let sidecar = Sidecar::start("limits: { max_in_flight: 1 }\n");
+    // A store that takes its time.
+    let store = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", store.local_addr().unwrap());
+    let sidecar = Sidecar::with("limits: { max_in_flight: 1 }\n", &[("CONTEXT_TENANT", "acme"), ("QDRANT_URL", &url)]);
+    let body = r#"{"query":"cats"}"#;
+    let head = format!("POST /v1/retrieve HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len());
     let mut waiting = TcpStream::connect(sidecar.address).await.unwrap();
-    waiting.write_all(b"POST /v1/retrieve HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{").await.unwrap();
-    let busy = loop {
-        let answer = sidecar.ask("POST", "/v1/retrieve", &json!({"query": "cats"})).await;
-        if answer.status != 404 {
-            break answer;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
+    waiting.write_all((head + body).as_bytes()).await.unwrap();
+    let (asked, _) = store.accept().await.unwrap();
+    let busy = sidecar.ask("POST", "/v1/retrieve", &json!({"query": "cats"})).await;
     assert_eq!(busy.status, 429, "{}", busy.text());
     assert_eq!(busy.header("retry-after"), "1");
     assert_eq!(busy.json()["error"]["type"], "rate_limit_error");
     // What costs nothing is served all the same.
     assert_eq!(sidecar.ask("GET", "/openapi.json", &Value::Null).await.status, 200);
-    waiting.write_all(b"}").await.unwrap();
+    drop((asked, store));
     loop {
-        if sidecar.ask("POST", "/v1/retrieve", &json!({"query": "cats"})).await.status == 404 {
+        if sidecar.ask("POST", "/v1/retrieve", &json!({"query": "cats"})).await.status == 503 {
             break;
         }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A request whose body has begun, and does not go on.
+async fn half_sent(sidecar: &Sidecar, length: usize, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(sidecar.address).await.unwrap();
+    let head = format!("PUT /v1/documents HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+    stream.write_all(&[head.as_bytes(), &vec![b' '; bytes]].concat()).await.unwrap();
+    stream
+}
+
+async fn until(sidecar: &Sidecar, series: &str) {
+    while !sidecar.metrics.encode().contains(series) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_sends_half_a_body_takes_nobodys_place() {
+    let sidecar = Sidecar::start("limits: { max_in_flight: 2, body_timeout: 1s }\n");
+    sidecar.put(&library()).await;
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(half_sent(&sidecar, 1_000, 10).await);
+    }
+    until(&sidecar, "context_requests_in_flight 20").await;
+    sidecar.good("POST", "/v1/retrieve", &json!({"query": "cats"})).await;
+    let told = rest(&mut waiting[0]).await;
+    assert!(told.starts_with("HTTP/1.1 504 ") && told.contains("limits.body_timeout"), "{told}");
+}
+
+#[tokio::test]
+async fn all_bodies_together_are_bounded() {
+    let sidecar = Sidecar::start("limits: { max_body: 1MiB, max_bodies: 1MiB }\n");
+    sidecar.put(&library()).await;
+    let large = json!({"documents": [{"id": "large", "text": "word ".repeat(50_000)}]});
+    sidecar.good("PUT", "/v1/documents", &large).await;
+    let waiting = half_sent(&sidecar, 1 << 20, 900 << 10).await;
+    // As soon as that has arrived there is no room for as much again.
+    let busy = loop {
+        let answer = sidecar.ask("PUT", "/v1/documents", &large).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert!(busy.status == 429 && busy.text().contains("limits.max_bodies"), "{}", busy.text());
+    sidecar.good("POST", "/v1/retrieve", &json!({"query": "cats"})).await;
+    drop(waiting);
+    while sidecar.ask("PUT", "/v1/documents", &large).await.status != 200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

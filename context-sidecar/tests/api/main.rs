@@ -1,6 +1,6 @@
 //! The endpoints and the doors over a real socket, with the embedded store.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod bad_input;
 mod documents;
@@ -8,6 +8,7 @@ mod doors;
 mod endpoints;
 mod limits;
 mod mcp;
+mod metrics;
 mod openapi;
 mod scopes;
 

@@ -73,6 +73,50 @@ async fn a_web_page_is_refused() {
     assert_eq!(sidecar.send("GET", "/mcp", &ACCEPT, "").await.status, 405);
 }
 
+#[tokio::test]
+async fn what_is_no_message_gets_an_error_of_the_protocol() {
+    let sidecar = Sidecar::start("");
+    let list = |jsonrpc: &str| json!({"jsonrpc": jsonrpc, "id": 3, "method": "tools/list"});
+    for (body, code, id) in [
+        ("garbage".to_owned(), -32700, Value::Null),
+        (String::new(), -32700, Value::Null),
+        ("{\"jsonrpc\": \"2.0\"".to_owned(), -32700, Value::Null),
+        (json!([list("2.0"), list("2.0")]).to_string(), -32600, Value::Null),
+        ("[]".to_owned(), -32600, Value::Null),
+        ("7".to_owned(), -32600, Value::Null),
+        ("{}".to_owned(), -32600, Value::Null),
+        (list("1.0").to_string(), -32600, json!(3)),
+        (json!({"id": "a", "method": "tools/list"}).to_string(), -32600, json!("a")),
+        (json!({"jsonrpc": "2.0", "id": 3, "method": 7}).to_string(), -32600, json!(3)),
+    ] {
+        let answer = sidecar.send("POST", "/mcp", &ACCEPT, body.clone()).await;
+        let error = answer.json();
+        assert_eq!((answer.status, &error["jsonrpc"], &error["id"]), (400, &json!("2.0"), &id), "{body}: {error}");
+        assert_eq!(error["error"]["code"], code, "{body}: {error}");
+        assert!(error["error"]["message"].as_str().unwrap().ends_with('.'), "{error}");
+    }
+    // A method that there is not, and arguments that are none, are answered by the protocol's own numbers.
+    let unknown = json!({"jsonrpc": "2.0", "id": 4, "method": "tools/forget"}).to_string();
+    let unknown = sidecar.send("POST", "/mcp", &ACCEPT, unknown).await.json();
+    assert_eq!((&unknown["id"], &unknown["error"]["code"]), (&json!(4), &json!(-32601)), "{unknown}");
+    let strange = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": [1]}).to_string();
+    let strange = sidecar.send("POST", "/mcp", &ACCEPT, strange).await.json();
+    assert!(strange["error"]["code"].as_i64().is_some_and(|code| (-32700..=-32600).contains(&code)), "{strange}");
+    // A version of the protocol that nobody knows: of a request it is refused, in the first message another is offered.
+    let headers: Vec<_> = ACCEPT.into_iter().chain([("mcp-protocol-version", "1999-01-01")]).collect();
+    let old = sidecar.send("POST", "/mcp", &headers, list("2.0").to_string()).await;
+    assert_eq!((old.status, &old.json()["jsonrpc"]), (400, &json!("2.0")), "{}", old.text());
+    assert!(old.json()["error"]["code"].is_i64(), "{}", old.text());
+    let hello =
+        json!({"protocolVersion": "1999-01-01", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}});
+    let hello = rpc(&sidecar, "initialize", hello).await;
+    assert!(hello["result"]["protocolVersion"].as_str().is_some_and(|version| version > "2024"), "{hello}");
+    // A notification has no answer.
+    let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let told = sidecar.send("POST", "/mcp", &ACCEPT, told).await;
+    assert_eq!((told.status, told.text().as_str()), (202, ""));
+}
+
 fn python() -> Option<PathBuf> {
     #[allow(clippy::disallowed_methods, reason = "a test has no main that would pass the environment on")]
     let named = std::env::var_os("MCP_PYTHON").map(PathBuf::from);

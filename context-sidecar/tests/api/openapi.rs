@@ -61,6 +61,18 @@ fn examples() -> Vec<Example> {
             json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "cats"}]}], "explain": true}),
         ),
         example(
+            "context",
+            "/v1/context",
+            json!({"model": "m", "temperature": 0.5, "messages": [{"role": "user", "content": "cats"}], "max_tokens": 9,
+                "context": {"collection": "default", "max_tokens": 300}}),
+        ),
+        example(
+            "add_messages",
+            "/v1/conversations/talk/messages",
+            json!({"messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": "1", "type": "function"}]},
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}], "name": "n"}]}),
+        ),
+        example(
             "add_messages",
             "/v1/conversations/talk/messages",
             json!({"messages": [{"id": "1", "role": "user", "content": "cats"}, {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}]}),
@@ -128,7 +140,8 @@ async fn what_it_does_not_take_is_refused_and_errors_are_as_it_says() {
     let operations = operations(&document);
     for Example { operation, path, body } in examples() {
         let Value::Object(mut fields) = body else { continue };
-        if operation == "mcp" {
+        // A protocol of its own; and what goes on to a model has whatever fields that has.
+        if operation == "mcp" || fields.contains_key("model") {
             continue;
         }
         fields.insert("surplus".to_owned(), json!(1));
@@ -140,6 +153,62 @@ async fn what_it_does_not_take_is_refused_and_errors_are_as_it_says() {
         assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("surplus")), "{operation}");
         fits(&document, &about["responses"]["4XX"]["content"]["application/json"]["schema"], &answer.json(), operation);
     }
+}
+
+/// Of what may stand behind the `?` it says which kind it is, and both ends of a number hold.
+#[tokio::test]
+async fn parameters_are_of_the_kind_that_it_says() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    let document = sidecar.good("GET", "/openapi.json", &Value::Null).await;
+    let message = json!({"messages": [{"role": "user", "content": "cats"}]});
+    sidecar.good("POST", "/v1/conversations/talk/messages", &message).await;
+    let paths = [
+        ("list_documents", "/v1/documents"),
+        ("conversation_context", "/v1/conversations/talk/context"),
+        ("list_conversations", "/v1/conversations"),
+    ];
+    let mut numbers = 0;
+    for (id, (method, about)) in operations(&document) {
+        let parameters = about["parameters"].as_array().unwrap();
+        for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {
+            let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            if schema["type"] != "integer" {
+                assert_eq!(schema["type"], "string", "{id} {name}");
+                continue;
+            }
+            let path = paths.iter().find(|(name, _)| *name == id).unwrap().1;
+            let status = async |value: &str| {
+                let answer = sidecar.ask(&method, &format!("{path}?{name}={value}"), &Value::Null).await;
+                (answer.status, answer.text())
+            };
+            numbers += 1;
+            let (least, most) = (schema["minimum"].as_u64().unwrap(), schema["maximum"].as_u64().unwrap());
+            for good in [least, most] {
+                assert_eq!(status(&good.to_string()).await.0, 200, "{id} {name} {good}");
+            }
+            for bad in [(least - 1).to_string(), (most + 1).to_string(), "x".to_owned(), "1.5".to_owned()] {
+                let (status, told) = status(&bad).await;
+                assert!(status == 400 && told.contains(&format!("\"message\":\"{name}: ")), "{id} {name}: {told}");
+            }
+        }
+    }
+    assert_eq!(numbers, 3);
+}
+
+/// Those that have no answer are answered so, and the document knows it.
+#[tokio::test]
+async fn what_is_only_taken_is_202() {
+    let sidecar = Sidecar::start("");
+    let document = sidecar.good("GET", "/openapi.json", &Value::Null).await;
+    let knows: Vec<String> = operations(&document)
+        .into_iter()
+        .filter_map(|(id, (_, about))| about["responses"].get("202").map(|_| id))
+        .collect();
+    assert_eq!(knows, ["mcp"]);
+    let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let accept = [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+    assert_eq!(sidecar.send("POST", "/mcp", &accept, told).await.status, 202);
 }
 
 #[tokio::test]

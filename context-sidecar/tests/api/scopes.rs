@@ -66,10 +66,14 @@ async fn nobodys_requests_are_refused_on_every_route() {
     let (acme, right, wrong) =
         (("x-tenant-id", "acme"), ("authorization", "Bearer right"), ("authorization", "Bearer wrong"));
     let globex = ("x-tenant-id", "globex");
-    for (method, path, mut body) in requests() {
-        for round in 0..2 {
-            // Whatever a body or a query says about a tenant, it is not heard.
-            let path = if round == 0 { path.to_owned() } else { format!("{path}?tenant=acme&x-tenant-id=acme") };
+    for (method, path, body) in requests() {
+        // Whatever a body or a query says about a tenant, it is not heard.
+        let mut claims = body.clone();
+        for key in ["tenant", "x-tenant-id"] {
+            claims.as_object_mut().into_iter().for_each(|fields| _ = fields.insert(key.to_owned(), json!("acme")));
+        }
+        let claimed = format!("{path}?tenant=acme&x-tenant-id=acme");
+        for (path, body) in [(path.to_owned(), body), (claimed, claims)] {
             for (sidecar, given) in [
                 (&nobody, vec![]),
                 (&nobody, vec![acme]),
@@ -86,10 +90,6 @@ async fn nobodys_requests_are_refused_on_every_route() {
                 let answer = sidecar.send(method, &path, &headers(&given), body.to_string()).await;
                 assert_eq!(answer.status, 403, "{method} {path} {given:?}: {}", answer.text());
                 assert_eq!(answer.json()["error"]["param"], "x-tenant-id");
-            }
-            if let Value::Object(fields) = &mut body {
-                fields.insert("tenant".to_owned(), json!("acme"));
-                fields.insert("x-tenant-id".to_owned(), json!("acme"));
             }
         }
     }

@@ -154,6 +154,22 @@ async fn a_server_that_is_too_slow_is_left_alone_but_not_for_a_caller_that_gave_
     }
 }
 
+/// However much time a question has, it waits for its vector only so long; and whoever makes all wait is left alone.
+#[tokio::test]
+async fn a_question_waits_for_its_vector_no_longer_than_it_is_told_to() {
+    let server = Server::answering(Reply::Hang).await;
+    let breaker = Policy { in_a_row: 2, open: crate::PATIENCE, ..Policy::default() };
+    let query_timeout = Duration::from_millis(100);
+    let embedder = embedder(&server.base(), Settings { breaker, query_timeout, ..settings(Dialect::OpenAi) });
+    for _ in 0..2 {
+        let answer = tokio::time::timeout(crate::PATIENCE / 2, embedder.embed(&["a"], Purpose::Query, &call())).await;
+        assert_eq!(answer.unwrap().unwrap_err().kind(), "late");
+    }
+    let trouble = embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap_err();
+    assert_eq!((trouble.kind(), server.asked().len()), ("resting", 2));
+    assert!(trouble.to_string().contains("; last: ") && trouble.to_string().contains("no answer within"), "{trouble}");
+}
+
 #[tokio::test]
 async fn nobody_listens() {
     let address = e2e::harness::free_port();

@@ -31,7 +31,8 @@ fn call() -> Call {
 }
 
 fn settings(dialect: Dialect) -> Settings {
-    Settings::of("test-model", dialect)
+    // How long a question waits for its vector is a case of its own.
+    Settings { query_timeout: PATIENCE, ..Settings::of("test-model", dialect) }
 }
 
 fn embedder(base: &str, settings: Settings) -> Remote {

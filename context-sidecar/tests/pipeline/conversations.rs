@@ -67,7 +67,7 @@ fn rig(with_summaries: bool) -> Rig {
 }
 
 fn message(role: Role, content: &str) -> Message {
-    Message { id: None, role, content: content.to_owned() }
+    Message { id: None, role, content: content.to_owned(), rest: serde_json::Map::new() }
 }
 
 impl Rig {

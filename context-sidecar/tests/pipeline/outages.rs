@@ -5,12 +5,19 @@ use std::{
     time::Duration,
 };
 
-use chassis::clock;
+use chassis::{
+    admin::{Readiness, Verdict},
+    clock,
+    config::Environment,
+    shutdown::Drain,
+};
 use context_core::scope::Scope;
 use context_sidecar::{
     answer::CacheUse,
     breaker::Policy,
+    config,
     failure::Kind,
+    health,
     http::Call,
     ingest::{Outcome, Target},
     pipeline::{Pipeline, Settings},
@@ -178,6 +185,38 @@ async fn what_was_deleted_does_not_come_back_in_an_outage() {
     assert_eq!(failure.kind, Kind::Unavailable);
 }
 
+/// Nor if nobody knows whether it was: the store has failed, or the caller has gone. What the store was never asked to
+/// delete is there, and stays for the outage.
+#[tokio::test]
+async fn what_may_have_been_deleted_does_not_come_back_and_what_was_not_does() {
+    let target = Target::Documents(vec!["one".to_owned()]);
+    for how in [Fails::Before(0), Fails::After(0), Fails::Hangs] {
+        let rig = rig(settings()).await;
+        rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap();
+        rig.store.fail(how);
+        let patient = call();
+        let deleting = rig.pipeline.delete(&rig.scope, &target, &patient);
+        if how == Fails::Hangs {
+            assert!(tokio::time::timeout(Duration::from_millis(50), deleting).await.is_err());
+        } else {
+            deleting.await.unwrap_err();
+        }
+        rig.store.fail(Fails::Always);
+        rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap_err();
+    }
+    let store_breaker = Policy { in_a_row: 1, open: Duration::from_secs(600), ..Policy::default() };
+    let store_breaker = Policy { longest: store_breaker.open, ..store_breaker };
+    let rig = rig(Settings { store_breaker, ..settings() }).await;
+    rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap();
+    rig.store.fail(Fails::Always);
+    rig.pipeline.retrieve(&rig.scope, &question("brown hares"), &call()).await.unwrap_err();
+    rig.pipeline.delete(&rig.scope, &target, &call()).await.unwrap_err();
+    // So that the answer is looked for in the store, and not fresh in the cache.
+    rig.pipeline.delete(&rig.scope, &Target::All, &call()).await.unwrap_err();
+    let answer = rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap();
+    assert_eq!(answer.results.len(), 2);
+}
+
 #[tokio::test]
 async fn documents_wait_for_the_embedder_and_say_so() {
     let rig = rig(settings()).await;
@@ -187,4 +226,32 @@ async fn documents_wait_for_the_embedder_and_say_so() {
     assert_eq!(outcomes[0].outcome, Outcome::Unchanged { chunks: 1 });
     let Outcome::Failed { kind, message } = &outcomes[1].outcome else { panic!("{outcomes:?}") };
     assert_eq!((*kind, message.contains("embedder")), (Kind::Unavailable, true));
+}
+
+/// Whoever looks after the store finds it again first; nobody has to wait for the pause to end then.
+#[tokio::test]
+async fn a_store_that_answers_again_is_asked_again_at_once() {
+    let store_breaker = Policy { in_a_row: 1, open: Duration::from_secs(3_600), ..Policy::default() };
+    let store_breaker = Policy { longest: store_breaker.open, ..store_breaker };
+    let rig = rig(Settings { store_breaker, ..settings() }).await;
+    rig.store.fail(Fails::Always);
+    rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap_err();
+    let left_alone = rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap_err();
+    assert!(left_alone.message.ends_with("; last: the store is down"), "{left_alone}");
+    let pairs = [("CONTEXT_TENANT", "a"), ("CONTEXT_COLLECTION", "docs"), ("CONTEXT_DATA_DIR", "/unused")];
+    let loaded = config::from_text("embeddings: { model: m }", &Environment::from_pairs(pairs)).unwrap();
+    let (store, scope, pipeline) = (rig.store, rig.scope, Arc::new(rig.pipeline));
+    let (readiness, drain) = (Readiness::new(), Drain::new());
+    readiness.started();
+    let watching = (Arc::clone(&pipeline), Arc::new(loaded.settings), readiness.clone(), drain.clone());
+    health::watch(watching.0, watching.1, watching.2, health::Details::default(), watching.3).await;
+    assert!(matches!(readiness.verdict(), Verdict::No(_)));
+    store.fail(Fails::Never);
+    let patience = clock::now() + Duration::from_secs(20);
+    while readiness.verdict() != Verdict::Yes {
+        assert!(clock::now() < patience);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(pipeline.retrieve(&scope, &question("red foxes"), &call()).await.unwrap().results.len(), 2);
+    drain.begin();
 }

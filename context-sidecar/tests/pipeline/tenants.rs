@@ -161,7 +161,8 @@ impl World {
             Does::Say(id, version) => {
                 let conversation = format!("c{id}");
                 let content = text(tenant, &conversation, version);
-                let message = Message { id: None, role: Role::User, content: content.clone() };
+                let message =
+                    Message { id: None, role: Role::User, content: content.clone(), rest: serde_json::Map::new() };
                 self.pipeline.say(&scope.tenant, &conversation, vec![message], &call).await.unwrap();
                 self.messages.entry((tenant, conversation)).or_default().push(content.trim_end().to_owned());
             }

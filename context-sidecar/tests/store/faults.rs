@@ -111,6 +111,33 @@ async fn a_connection_that_is_gone_is_replaced_once() {
     assert!(matches!(&fault, Fault::Unavailable(told) if told.contains("has broken off")), "{fault:?}");
 }
 
+/// A server behind a proxy is restarted: whoever asks does not notice. What cannot be done twice is not.
+#[tokio::test]
+async fn what_fails_for_a_moment_is_tried_once_more() {
+    for reply in [refusal(503, "no leader"), Reply::Text(502, "<html>Bad gateway</html>"), Reply::Gone, Reply::Cut] {
+        let left = Arc::new(AtomicUsize::new(0));
+        let shared = Arc::clone(&left);
+        let server = Scripted::start(move |asked| {
+            let fails = !asked.is("/") && !asked.is("/collections/docs");
+            let fails = fails && shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+            if fails { reply.clone() } else { as_usual(asked, "1.18.2") }
+        });
+        let store = store(server.url());
+        store.search(&scope(), &legs(), None).await.unwrap();
+        for failures in [1, 2] {
+            left.store(failures, Ordering::SeqCst);
+            assert_eq!(store.search(&scope(), &legs(), None).await.is_ok(), failures == 1);
+            left.store(failures, Ordering::SeqCst);
+            let mut random = Random::new(7);
+            assert_eq!(store.put(&scope(), &points(&scope(), 2, &mut random)).await.is_ok(), failures == 1);
+        }
+        left.store(0, Ordering::SeqCst);
+        let deletes = || server.asked().iter().filter(|asked| asked.is("/collections/docs/points/delete")).count();
+        store.delete(&scope(), &Which::All).await.unwrap();
+        assert_eq!(deletes(), 1);
+    }
+}
+
 #[tokio::test]
 async fn every_request_says_whose_points_it_is_about() {
     let server = Scripted::start(|asked| as_usual(asked, "1.19.0"));

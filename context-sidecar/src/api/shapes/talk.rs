@@ -1,47 +1,42 @@
 //! The shapes of conversations.
 
 use schemars::JsonSchema;
+use serde_json::{Map, Value};
 
 use super::{Item, Packed};
 
-/// A message that is put in.
+/// A message that is put in: as chat messages are, and kept whole, with whatever else it has.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
 pub(crate) struct NewMessage {
     /// What has been put in under this id is not put in again.
     id: Option<String>,
     /// Who said it.
     role: Role,
-    /// What was said.
-    content: Content,
+    /// What was said; null, or not there, where tools are called.
+    content: Option<Content>,
+    /// Which tools are called.
+    tool_calls: Option<Vec<Map<String, Value>>>,
 }
 
-/// Text, or a list of parts that are.
+/// Text, a list of parts, or null.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 pub(crate) enum Content {
     /// Text.
     Text(String),
-    /// Parts that are text.
+    /// Parts.
     Parts(Vec<Part>),
+    /// None, where tools are called.
+    Nothing(()),
 }
 
-/// A part that is text.
+/// A part: what is text is found again, and the others are kept with it.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
 pub(crate) struct Part {
-    /// What it is.
-    r#type: PartKind,
+    /// What it is: `text`, `image_url`.
+    r#type: String,
     /// What was said.
-    text: String,
-}
-
-/// What a part is.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-pub(crate) enum PartKind {
-    /// Text.
-    Text,
+    text: Option<String>,
 }
 
 /// Who said something.
@@ -68,16 +63,15 @@ pub(crate) struct SaidAnswer {
     results: Vec<Item>,
 }
 
-/// A message as it is kept.
+/// A message as it came, with its name and its time.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
 pub(crate) struct Turn {
     /// Its id.
     id: String,
     /// Who said it.
     role: Role,
     /// What was said.
-    content: String,
+    content: Content,
     /// When it was put in, in milliseconds since 1970.
     at_ms: u64,
 }
@@ -96,7 +90,8 @@ pub(crate) struct Recalled {
     tokens: usize,
     /// How many messages the conversation has.
     of: usize,
-    /// What could not be done.
+    /// What could not be done: `dense` and `rerank` as for a question, `cache_only` (the store is down, and this was found
+    /// before), `relevant` (nothing was looked for among older messages), `summary` (there is none).
     degraded: Vec<String>,
 }
 

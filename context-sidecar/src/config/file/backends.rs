@@ -69,8 +69,11 @@ pub struct Embeddings {
     pub batch: Option<usize>,
     /// What some models want before each text.
     pub prefixes: Prefixes,
-    /// How long documents may take to be embedded. Default: 60s. A question's own deadline holds for it.
+    /// How long documents may take to be embedded. Default: 60s.
     pub timeout: Option<Span>,
+    /// How long a question waits for its vector, and never more than two thirds of the time that it has; then it is answered
+    /// by words. Default: 2s.
+    pub query_timeout: Option<Span>,
 }
 
 /// Which API makes vectors.

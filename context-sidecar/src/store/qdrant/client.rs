@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use chassis::tls::Roots;
+use chassis::{clock, tls::Roots};
 use context_core::scope::Collection;
 use reqwest::{Client, Method, StatusCode, Url, header, redirect::Policy, retry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,6 +20,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// Whoever says nothing for so long, says nothing more: for calls whose caller sets no limit.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// What fails within this is tried once more.
+const QUICK: Duration = Duration::from_secs(1);
+
+/// Before the second try of what failed for a moment.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// No answer is larger.
 const LARGEST: usize = 64 << 20;
@@ -130,13 +136,39 @@ impl Server {
         refused(&self.at, status, answer, key.as_deref(), name)
     }
 
-    /// Sends a body that is JSON already.
+    /// Sends a body that is JSON already. What is read, and points that are written by their ids, is the same when it is done
+    /// twice: it is tried once more where a server or what is before it fails for a moment. How long that may take in all is
+    /// for the caller to say.
     pub(super) async fn send(
         &self,
         method: Method,
         path: &[&str],
         does: Does,
         body: Option<Vec<u8>>,
+    ) -> Result<(StatusCode, Vec<u8>), Fault> {
+        let may_again = does == Does::Read || method != Method::POST;
+        let started = clock::now();
+        let first = self.send_once(method.clone(), path, does, body.clone(), !may_again).await;
+        let passes = match &first {
+            Ok((status, _)) => matches!(status.as_u16(), 502..=504),
+            Err(Fault::Unavailable(_)) => true,
+            Err(_) => false,
+        };
+        // What took long to fail takes long again.
+        if !(may_again && passes) || clock::now().saturating_duration_since(started) > QUICK {
+            return first;
+        }
+        tokio::time::sleep(PAUSE).await;
+        self.send_once(method, path, does, body, false).await
+    }
+
+    async fn send_once(
+        &self,
+        method: Method,
+        path: &[&str],
+        does: Does,
+        body: Option<Vec<u8>>,
+        replaces: bool,
     ) -> Result<(StatusCode, Vec<u8>), Fault> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -163,7 +195,7 @@ impl Server {
         let unreached = |error: reqwest::Error| unreached(&self.at, &error.without_url());
         // A connection that stood for a while may be gone, as after a restart: that is found out by using it. Asking once
         // more is safe, since whatever is asked here does the same when it is done twice.
-        let again = request.try_clone();
+        let again = request.try_clone().filter(|_| replaces);
         let mut answer = match (request.send().await, again) {
             (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
             (sent, _) => sent,
