@@ -204,3 +204,43 @@ async fn who_is_gone_is_waited_for_and_not_in_silence() {
     assert_eq!(process.wait(2 * crate::PATIENCE).await.unwrap().code(), Some(0), "{}", process.stderr.text());
     assert!(process.stdout.text().starts_with("1 files: 1 documents created"), "{}", process.stdout.text());
 }
+
+#[tokio::test]
+async fn a_body_without_end_costs_no_more_than_its_limit() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    fs::write(&config, "limits: { max_body: 4MiB }\n").unwrap();
+    let running = Running::start(folder.path(), &[("CONTEXT_CONFIG", config.to_str().unwrap())]).await;
+    let peak = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", running.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = peak();
+    for head in ["content-length: 104857600", "transfer-encoding: chunked"] {
+        let mut stream = tokio::net::TcpStream::connect(running.data).await.unwrap();
+        let head = format!("PUT /v1/documents?id=x HTTP/1.1\r\nhost: a\r\ncontent-type: text/html\r\n{head}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = stream.split();
+        let mib = [b"100000\r\n".as_slice(), &vec![b'x'; 1 << 20], b"\r\n"].concat();
+        let writing = async {
+            // It is not taken to its end.
+            for _ in 0..100 {
+                if writer.write_all(&mib).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut answer = vec![0; 1_024];
+        let reading = async {
+            let length = reader.read(&mut answer).await.unwrap();
+            String::from_utf8_lossy(&answer[..length]).into_owned()
+        };
+        let answer = tokio::select! { answer = reading => answer, () = writing => unreachable!() };
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    }
+    let grown = peak() - before;
+    assert!(grown < 40 << 10, "{grown} KiB more for 100 MiB");
+}
