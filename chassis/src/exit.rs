@@ -11,10 +11,14 @@ use std::process::ExitCode;
 pub enum Code {
     /// The work is done, or the process drained and stopped as asked.
     Ok = 0,
+    /// It was asked whether something is there, and it is not, as `grep` says it. Nothing is wrong.
+    Nothing = 1,
     /// The command line is wrong.
     Usage = 64,
     /// The input is malformed: not the configuration, but what it points to.
     Data = 65,
+    /// There is no input to work on.
+    NoInput = 66,
     /// Something we depend on, or the address to listen on, is not available.
     Unavailable = 69,
     /// A defect of ours.
@@ -25,6 +29,8 @@ pub enum Code {
     Denied = 77,
     /// The configuration is wrong: file, environment or mounted secret.
     Config = 78,
+    /// Somebody pressed Ctrl-C, as a shell says it.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {

@@ -75,7 +75,8 @@ pub fn exit_code(codes: impl IntoIterator<Item = Code>) -> Code {
 
 const fn weight(code: Code) -> u8 {
     match code {
-        Code::Ok => 0,
+        // The loader never ends so.
+        Code::Ok | Code::Nothing | Code::NoInput | Code::Interrupted => 0,
         Code::Unavailable => 1,
         Code::Deadline => 2,
         Code::Data => 3,
@@ -89,6 +90,9 @@ const fn weight(code: Code) -> u8 {
 const fn word(code: Code) -> &'static str {
     match code {
         Code::Ok => "ok",
+        Code::Nothing => "nothing",
+        Code::NoInput => "no input",
+        Code::Interrupted => "interrupted",
         Code::Usage => "usage",
         Code::Data => "bad data",
         Code::Unavailable => "unavailable",

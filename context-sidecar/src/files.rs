@@ -1,20 +1,23 @@
 //! Files to documents: text, Markdown, HTML and JSON Lines.
-//!
-//! Markdown stays as it is, since its marks tell headings from prose to models and to whoever cuts it; HTML becomes text.
 
+mod charset;
+mod front;
 mod html;
+mod listing;
+mod markdown;
+mod page;
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Read as _},
+    io::{self, BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
 use context_core::document::Document;
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use walkdir::WalkDir;
+
+pub use self::listing::{LeftOut, Listing, list};
 
 /// What a file is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,48 +69,13 @@ pub struct Unreadable {
     pub message: String,
 }
 
-/// What is in a directory.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// In the order of their names.
-    pub files: Vec<Found>,
-    /// Files of other formats.
-    pub skipped: usize,
-    /// What could not be looked at.
-    pub unreadable: Vec<Unreadable>,
-}
-
-/// All files below a directory; or the one file, if it is one. Hidden ones are left out, and links are not followed.
-#[must_use]
-pub fn list(root: &Path) -> Listing {
-    let mut listing = Listing::default();
-    let hidden =
-        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
-    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|entry| !hidden(entry));
-    for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let place = error.path().unwrap_or(root).display().to_string();
-                let message = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                listing.unreadable.push(Unreadable { place, message });
-                continue;
-            }
-        };
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let Some(format) = Format::of(entry.path()) else {
-            listing.skipped += 1;
-            continue;
-        };
-        let within = entry.path().strip_prefix(root).ok().filter(|path| !path.as_os_str().is_empty());
-        let within = within.unwrap_or_else(|| Path::new(entry.file_name()));
-        let parts: Vec<_> = within.iter().map(|part| part.to_string_lossy()).collect();
-        let bytes = entry.metadata().map_or(0, |about| about.len());
-        listing.files.push(Found { path: entry.path().to_owned(), name: parts.join("/"), format, bytes });
-    }
-    listing
+/// A document, and where it was read.
+#[derive(Debug)]
+pub struct Placed {
+    /// The file, or a line of it.
+    pub place: String,
+    /// What it says.
+    pub document: Document,
 }
 
 /// The documents of a file, each given to `take` as soon as it is read; a file of `most` bytes at most, or a line of them.
@@ -117,12 +85,17 @@ pub fn list(root: &Path) -> Listing {
 pub fn read<E>(
     file: &Found,
     most: u64,
-    take: &mut dyn FnMut(Result<Document, Unreadable>) -> Result<(), E>,
+    take: &mut dyn FnMut(Result<Placed, Unreadable>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let unreadable = |message: String| Unreadable { place: file.name.clone(), message };
     if file.format == Format::JsonLines {
-        return lines(file, most, take);
+        return match File::open(&file.path) {
+            Ok(open) => lines(BufReader::new(open), &file.name, most, take),
+            Err(error) => take(Err(unreadable(format!("cannot be read: {error}")))),
+        };
     }
-    take(whole(file, most).map_err(|message| Unreadable { place: file.name.clone(), message }))
+    let place = file.name.clone();
+    take(whole(file, most).map(|document| Placed { place, document }).map_err(unreadable))
 }
 
 fn whole(file: &Found, most: u64) -> Result<Document, String> {
@@ -133,45 +106,30 @@ fn whole(file: &Found, most: u64) -> Result<Document, String> {
     if bytes.len() as u64 > most {
         return Err(format!("is larger than {most} bytes: split it"));
     }
-    let text = text_of(bytes)?;
-    let (title, text) = match file.format {
-        Format::Markdown => (heading(&text), text),
-        Format::Html => html::read(&text)?,
-        Format::Text | Format::JsonLines => (None, text),
+    let mut document = document(file.format, bytes, &file.name)?;
+    document.metadata.insert("path".to_owned(), Value::String(file.name.clone()));
+    Ok(document)
+}
+
+/// The document that is all of a file. Its id is the file's name.
+///
+/// # Errors
+/// What it is instead, and what to do. Nothing of it is quoted.
+pub fn document(format: Format, bytes: Vec<u8>, name: &str) -> Result<Document, String> {
+    let text = charset::text(bytes, name)?;
+    let (mut front, text) = match format {
+        Format::Markdown => markdown::read(&text)?,
+        Format::Html => {
+            let (title, text) = html::read(&text)?;
+            (front::Front { title, ..front::Front::default() }, text)
+        }
+        Format::Text | Format::JsonLines => (front::Front::default(), text),
     };
     if text.trim().is_empty() {
         return Err("is empty: there is no text in it".to_owned());
     }
-    Ok(Document { id: file.name.clone(), title, text, url: None, metadata: of(&file.name) })
-}
-
-fn of(name: &str) -> Map<String, Value> {
-    Map::from_iter([("path".to_owned(), Value::String(name.to_owned()))])
-}
-
-fn text_of(bytes: Vec<u8>) -> Result<String, String> {
-    let text = String::from_utf8(bytes)
-        .map_err(|error| format!("is no UTF-8 text: byte {} is wrong", error.utf8_error().valid_up_to()))?;
-    if text.contains('\0') {
-        return Err("is binary, whatever its name says".to_owned());
-    }
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
-}
-
-/// The first heading of Markdown, if it is one of the first two levels.
-fn heading(text: &str) -> Option<String> {
-    let mut title: Option<String> = None;
-    // What stands above the text, about it, is no heading.
-    for event in Parser::new_ext(text, Options::ENABLE_YAML_STYLE_METADATA_BLOCKS) {
-        if let Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) = event {
-            title = Some(String::new());
-        } else if let Event::Text(part) | Event::Code(part) = &event {
-            title.iter_mut().for_each(|title| title.push_str(part));
-        } else if matches!(event, Event::End(TagEnd::Heading(_))) && title.is_some() {
-            break;
-        }
-    }
-    title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty())
+    let (title, url, metadata) = (front.title.take(), front.url.take(), front.metadata);
+    Ok(Document { id: name.to_owned(), title, text, url, metadata })
 }
 
 /// A line of JSON Lines; `_id` is what collections for measurements have.
@@ -188,26 +146,30 @@ struct Line {
     metadata: Option<Map<String, Value>>,
 }
 
-fn lines<E>(
-    file: &Found,
+/// The documents of JSON Lines, each given to `take` as soon as it is read; `name` is what they are lines of.
+///
+/// # Errors
+/// What `take` says, which ends it.
+pub fn lines<E>(
+    mut reader: impl BufRead,
+    name: &str,
     most: u64,
-    take: &mut dyn FnMut(Result<Document, Unreadable>) -> Result<(), E>,
+    take: &mut dyn FnMut(Result<Placed, Unreadable>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let unreadable = |place: String, message: String| Unreadable { place, message };
-    let mut reader = match File::open(&file.path) {
-        Ok(open) => BufReader::new(open),
-        Err(error) => return take(Err(unreadable(file.name.clone(), format!("cannot be read: {error}")))),
-    };
     for number in 1_usize.. {
-        let (place, mut bytes) = (format!("{}:{number}", file.name), Vec::new());
+        let (place, mut bytes) = (format!("{name}:{number}"), Vec::new());
+        let unreadable = |message: String| Err(Unreadable { place: place.clone(), message });
         match io::Read::take(&mut reader, most + 1).read_until(b'\n', &mut bytes) {
             Ok(0) => break,
             Ok(read) if read as u64 > most => {
-                return take(Err(unreadable(place, format!("is longer than {most} bytes; the rest is not read"))));
+                return take(unreadable(format!("is longer than {most} bytes; the rest is not read")));
             }
             Ok(_) if bytes.iter().all(u8::is_ascii_whitespace) => continue,
-            Ok(_) => take(line(bytes, &place).map_err(|message| unreadable(place, message)))?,
-            Err(error) => return take(Err(unreadable(place, format!("cannot be read: {error}")))),
+            Ok(_) => take(match line(bytes, &place) {
+                Ok(document) => Ok(Placed { place, document }),
+                Err(message) => unreadable(message),
+            })?,
+            Err(error) => return take(unreadable(format!("cannot be read: {error}"))),
         }
     }
     Ok(())

@@ -64,8 +64,8 @@ pub enum Outcome {
     },
     /// It is not there, or as it was before.
     Failed {
-        /// What went wrong, as a status.
-        #[serde(skip)]
+        /// What went wrong, as the type of an error.
+        #[serde(rename = "type")]
         kind: Kind,
         /// What, and what to do.
         message: String,

@@ -56,10 +56,8 @@ fn main() -> ExitCode {
             let address = environment.get("CONTEXT_ADMIN_LISTEN").unwrap_or(Listen::ADMIN);
             chassis::cli::healthcheck(address, probe.path())
         }
-        Some(Command::Ingest { path, into }) => commands::ingest(&environment, &path, &into).into(),
-        Some(Command::Query { query, top_k, json, into }) => {
-            commands::query(&environment, &query, top_k, json, &into).into()
-        }
+        Some(Command::Ingest(asked)) => commands::ingest(&environment, &asked).into(),
+        Some(Command::Query(asked)) => commands::query(&environment, &asked).into(),
         Some(Command::Check) => checked(&environment).into(),
         None => serving(&environment).into(),
     }

@@ -1,5 +1,7 @@
 //! `/v1/documents`: put in, looked at, listed, removed.
 
+pub(super) mod upload;
+
 use std::{sync::Arc, time::Duration};
 
 use context_core::{document::Document, filter::Filter};
@@ -25,10 +27,10 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::PUT,
         path: "/v1/documents",
         name: "put_documents",
-        about: "Puts documents in, each by itself: created, unchanged, replaced or failed. Makes the collection.",
+        about: "Puts documents, or a file, in, each by itself: created, unchanged, replaced or failed. Makes the collection.",
         open: false,
         writes: true,
-        query: &[],
+        query: upload::QUERY,
         takes: Some(|generator| generator.subschema_for::<Put>()),
         gives: Some(|generator| generator.subschema_for::<shapes::PutAnswer>()),
         answer: |app, asked| Box::pin(put(app, asked)),
@@ -167,17 +169,21 @@ fn read(raw: &RawValue) -> Result<Document, ItemFailure> {
 }
 
 async fn put(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
-    let given: Put = asked.json()?;
-    let scope = asked.scope(&app, given.collection.as_deref())?;
-    if given.ttl_seconds == Some(0) {
+    let (scope, documents, ttl) = if let Some(file) = upload::given(&app, &asked).await? {
+        (asked.scope(&app, asked.said("collection"))?, file.documents, file.ttl_seconds)
+    } else {
+        let given: Put = asked.json()?;
+        let scope = asked.scope(&app, given.collection.as_deref())?;
+        (scope, given.documents.iter().map(|raw| read(raw)).collect(), given.ttl_seconds)
+    };
+    if ttl == Some(0) {
         return Err(Failure::new(Kind::Invalid, "It must be above 0.").about("ttl_seconds"));
     }
-    if given.ttl_seconds.is_some_and(|ttl| ttl > LONGEST_TTL) {
+    if ttl.is_some_and(|ttl| ttl > LONGEST_TTL) {
         let message = format!("It must be at most {LONGEST_TTL}, a hundred years; leave it out to keep them.");
         return Err(Failure::new(Kind::Invalid, message).about("ttl_seconds"));
     }
-    let documents = given.documents.iter().map(|raw| read(raw)).collect();
-    let (ttl, call) = (given.ttl_seconds.map(Duration::from_secs), asked.call(app.ingest_within()));
+    let (ttl, call) = (ttl.map(Duration::from_secs), asked.call(app.ingest_within()));
     let results = app.pipeline.put(&scope, documents, ttl, &call).await?;
     let mut answer = Put200 { results, ..Put200::default() };
     for result in &answer.results {

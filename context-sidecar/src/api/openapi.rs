@@ -8,7 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    render,
+    documents, render,
     route::{self, Parameter, Parameters, Route},
 };
 use crate::body::Body;
@@ -127,7 +127,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         responses.insert("202".to_owned(), json!({"description": "It was taken; there is no answer to it."}));
     }
     if let (Some(takes), Value::Object(operation)) = (route.takes, &mut operation) {
-        let body = json!({"required": true, "content": content(takes(generator).to_value())});
+        let mut content = content(takes(generator).to_value());
+        // Files are taken as they are.
+        if let (true, Value::Object(content)) = (route.name == "put_documents", &mut content) {
+            content
+                .extend(documents::upload::TYPES.map(|kind| (kind.to_owned(), json!({"schema": {"type": "string"}}))));
+        }
+        let body = json!({"required": true, "content": content});
         operation.insert("requestBody".to_owned(), body);
     }
     operation

@@ -97,6 +97,9 @@ pub(crate) struct Item {
     status: Status,
     /// How many chunks it has.
     chunks: Option<usize>,
+    /// What kind of error it is, for machines; of `unavailable_error`, `timeout_error` and `rate_limit_error` the same may
+    /// work later.
+    r#type: Option<String>,
     /// What is wrong with it.
     message: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! The sidecar that a command asks: the one that runs, or else this process.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chassis::{
     clock,
@@ -8,7 +11,6 @@ use chassis::{
     exit::Code,
     metrics::Metrics,
     net::{Incoming, listen},
-    output,
     secret::read_keys,
     shutdown::Drain,
     task,
@@ -25,7 +27,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::Stopped;
+use super::{Stopped, shown::Shown};
 
 /// Where a sidecar is, unless it is said.
 const USUAL: &str = "http://127.0.0.1:9090";
@@ -36,8 +38,45 @@ const KNOCK: Duration = Duration::from_secs(2);
 /// How long a whole answer may take: a batch of documents is embedded in it.
 const WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// How long what is busy or down for a moment is asked again.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than anybody wants to look at nothing.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// How often it is said again that somebody is waited for.
+const REMINDER: Duration = Duration::from_secs(30);
+
+/// Waiting for what is busy or down for a moment, within bounds and not in silence.
+#[derive(Debug)]
+pub(super) struct Wait {
+    began: Instant,
+    until: Instant,
+    pause: Duration,
+    told: Option<Instant>,
+}
+
+impl Wait {
+    /// For so long at most.
+    pub(super) fn within(patience: Duration) -> Self {
+        let began = clock::now();
+        Self { began, until: began + patience, pause: Duration::from_millis(250), told: None }
+    }
+
+    /// Waits a little, and says why where it becomes long. `false` where it has been long enough.
+    pub(super) async fn a_little(&mut self, after: Option<Duration>, why: &str, shown: &Shown) -> bool {
+        let (now, wait) = (clock::now(), after.unwrap_or(self.pause).min(Duration::from_secs(30)));
+        if now + wait >= self.until {
+            return false;
+        }
+        let is_due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= REMINDER);
+        if is_due && (now + wait).saturating_duration_since(self.began) >= SILENCE {
+            let left = self.until.saturating_duration_since(now).as_secs();
+            shown.notice(&format!("{why}\n  trying again, for {left} s more at most"));
+            self.told = Some(now);
+        }
+        sleep(wait).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(10));
+        true
+    }
+}
 
 /// The sidecar that is asked. Clones are the same.
 #[derive(Debug, Clone)]
@@ -59,7 +98,7 @@ struct Refused {
 
 impl Service {
     /// The one that `CONTEXT_SERVICE_URL` names; or the one at the usual place; or, where nobody is there, this process.
-    pub(super) async fn reach(environment: &Environment) -> Result<Self, Stopped> {
+    pub(super) async fn reach(environment: &Environment, shown: &Shown) -> Result<Self, Stopped> {
         let named = environment.get("CONTEXT_SERVICE_URL");
         let base = named.unwrap_or(USUAL).trim_end_matches('/').to_owned();
         chassis::config::parse_url(&base).map_err(|faults| {
@@ -80,16 +119,24 @@ impl Service {
             (Ok(_), _) => Ok(service),
             (Err(error), Some(_)) => Err(Stopped::new(
                 Code::Unavailable,
-                format!("CONTEXT_SERVICE_URL: {} cannot be reached ({})", service.base, why(&error)),
+                format!(
+                    "CONTEXT_SERVICE_URL: {} cannot be reached ({}): no sidecar runs there\nstart it (`context-sidecar`), \
+                     name another one, or unset the variable to work on the store of the configuration without one",
+                    service.base,
+                    why(&error)
+                ),
             )),
-            (Err(_), None) => service.become_one(environment),
+            (Err(_), None) => service.become_one(environment, shown),
         }
     }
 
     /// Serves on a port of this process's own, and asks there.
-    fn become_one(self, environment: &Environment) -> Result<Self, Stopped> {
+    fn become_one(self, environment: &Environment, shown: &Shown) -> Result<Self, Stopped> {
         let Loaded { mut settings, .. } = config::load(environment).map_err(|problems| {
-            let message = format!("no sidecar answers at {USUAL}, and this command cannot do without:\n{problems}");
+            let message = format!(
+                "no sidecar runs at {USUAL}: start one (`context-sidecar`), or name one (CONTEXT_SERVICE_URL)\nor let this \
+                 command open the store itself, for which this is missing:\n{problems}"
+            );
             Stopped::new(Code::Unavailable, message)
         })?;
         // Whoever may open the store may write to it: what is closed is the way over HTTP, and this is none but in name.
@@ -99,7 +146,7 @@ impl Service {
         let gatekeeper = Gatekeeper::new(settings.tenant.clone(), settings.token_file.as_deref())
             .map_err(|error| failed(error.to_string()))?;
         let pipeline = assemble::pipeline(&settings, &metrics, &Roots::of(environment)).map_err(failed)?;
-        output::complain(format!("no sidecar answers at {USUAL}; opening {} here", pipeline.describe()));
+        shown.notice(&format!("no sidecar answers at {USUAL}; opening {} here", pipeline.describe()));
         let drain = Drain::new();
         let app = App::new(Arc::new(pipeline), Arc::new(settings), gatekeeper, &metrics, drain.clone());
         let sockets = listen(&[([127, 0, 0, 1], 0).into()]).map_err(|error| failed(error.to_string()))?;
@@ -119,26 +166,42 @@ impl Service {
     }
 
     /// Asks, and asks again while it is busy or down.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, Stopped> {
-        let until = clock::now() + PATIENCE;
-        let mut pause = Duration::from_millis(250);
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        patience: Duration,
+        shown: &Shown,
+    ) -> Result<Value, Stopped> {
+        let mut wait = Wait::within(patience);
         loop {
             let refused = match self.once(&method, path, body).await {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => refused,
             };
-            let wait = refused.retry_after.unwrap_or(pause).min(Duration::from_secs(30));
-            if !matches!(refused.status, 0 | 429 | 503 | 504) || clock::now() + wait >= until {
-                return Err(refused.stopped());
+            let may_pass = matches!(refused.status, 0 | 429 | 503 | 504);
+            if !may_pass || !wait.a_little(refused.retry_after, &refused.message, shown).await {
+                return Err(self.stopped(refused));
             }
-            sleep(wait).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
         }
+    }
+
+    fn stopped(&self, refused: Refused) -> Stopped {
+        let Refused { status, mut message, .. } = refused;
+        if status == 403 && !self.headers.contains_key(TENANT) {
+            message.push_str("\nthis command names no tenant: say whose documents by --tenant NAME, or CONTEXT_TENANT");
+        }
+        Stopped { too_large: status == 413, ..Stopped::new(code(status), message) }
     }
 
     async fn once(&self, method: &Method, path: &str, body: &Value) -> Result<Value, Refused> {
         let request = self.client.request(method.clone(), format!("{}{path}", self.base)).headers(self.headers.clone());
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        let request = if body.is_null() {
+            request
+        } else {
+            request.header(header::CONTENT_TYPE, "application/json").body(body.to_string())
+        };
         let unreachable = |error: reqwest::Error| Refused {
             status: 0,
             message: format!("{} cannot be reached ({})", self.base, why(&error)),
@@ -162,16 +225,14 @@ impl Service {
     }
 }
 
-impl Refused {
-    fn stopped(self) -> Stopped {
-        let code = match self.status {
-            401 | 403 => Code::Denied,
-            400 | 404 | 409 | 413 | 422 => Code::Data,
-            504 => Code::Deadline,
-            500 => Code::Software,
-            _ => Code::Unavailable,
-        };
-        Stopped { too_large: self.status == 413, ..Stopped::new(code, self.message) }
+/// How a command ends that was refused.
+fn code(status: u16) -> Code {
+    match status {
+        401 | 403 => Code::Denied,
+        400 | 404 | 409 | 413 | 422 => Code::Data,
+        504 => Code::Deadline,
+        500 => Code::Software,
+        _ => Code::Unavailable,
     }
 }
 

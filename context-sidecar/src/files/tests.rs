@@ -9,7 +9,7 @@ fn documents(root: &Path, most: u64) -> (Vec<Document>, Vec<String>) {
     for file in &listing.files {
         let Ok(()) = read::<Infallible>(file, most, &mut |document| {
             match document {
-                Ok(document) => documents.push(document),
+                Ok(Placed { document, .. }) => documents.push(document),
                 Err(Unreadable { place, message }) => unreadable.push(format!("{place}: {message}")),
             }
             Ok(())
@@ -38,7 +38,7 @@ fn each_format_is_read_as_what_it_is() {
     let (documents, unreadable) = documents(folder.path(), 1 << 20);
     assert_eq!(unreadable, [] as [&str; 0]);
     let told: Vec<_> = documents.iter().map(|it| (it.id.as_str(), it.title.as_deref(), it.text.as_str())).collect();
-    let markdown = "---\nx: y\n---\n```\n# no heading\n```\n# The `real` *one*\n\ntext";
+    let markdown = "```\n# no heading\n```\n# The `real` *one*\n\ntext";
     assert_eq!(
         told,
         [
@@ -50,7 +50,10 @@ fn each_format_is_read_as_what_it_is() {
         ]
     );
     assert_eq!(documents[1].metadata["path"], "b/notes.TXT");
-    assert_eq!(list(folder.path()).skipped, 1);
+    assert_eq!(Value::Object(documents[0].metadata.clone()), serde_json::json!({"path": "a.md", "x": "y"}));
+    let left_out = list(folder.path()).left_out;
+    let told: Vec<_> = left_out.iter().map(|(why, it)| (why.as_str(), it.count, it.examples.join(" "))).collect();
+    assert_eq!(told, [(".png", 1, "image.png".to_owned()), ("hidden", 1, ".hidden".to_owned())]);
     // One file alone is known by its name.
     assert_eq!(list(&folder.path().join("b/notes.TXT")).files[0].name, "notes.TXT");
 }
@@ -79,7 +82,9 @@ fn what_is_none_is_told_by_file_and_line() {
         unreadable,
         [
             "binary.txt: is binary, whatever its name says".to_owned(),
-            "broken.txt: is no UTF-8 text: byte 3 is wrong".to_owned(),
+            "broken.txt: is no UTF-8 text (byte 3, in line 1); it seems to be ISO-8859-1 (Latin-1): convert it (iconv -f \
+             ISO-8859-1 -t UTF-8 'broken.txt')"
+                .to_owned(),
             "empty.md: is empty: there is no text in it".to_owned(),
             "large.txt: is larger than 200 bytes: split it".to_owned(),
             "page.html: is empty: there is no text in it".to_owned(),

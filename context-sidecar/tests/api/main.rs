@@ -6,6 +6,7 @@ mod bad_input;
 mod documents;
 mod doors;
 mod endpoints;
+mod files;
 mod limits;
 mod mcp;
 mod metrics;

@@ -81,7 +81,16 @@ pub(crate) struct Server {
 impl Server {
     /// It answers by what is asked and how often it was asked before.
     pub(crate) async fn start(handler: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at(([127, 0, 0, 1], 0).into(), handler).await
+    }
+
+    /// The same, where somebody looks for it already.
+    #[allow(dead_code, reason = "not all tests that share this file have a use for it")]
+    pub(crate) async fn at(
+        address: SocketAddr,
+        handler: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let server = Self { address: listener.local_addr().unwrap(), asked: Arc::default() };
         let (shared, handler) = (server.clone(), Arc::new(handler));
         task::spawn(async move {

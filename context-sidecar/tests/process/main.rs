@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod documentation;
+mod ingest;
+mod resume;
+#[path = "../clients/server.rs"]
+#[allow(dead_code, reason = "others ask for more of it")]
+mod server;
+
 use std::{
     fs,
     net::SocketAddr,
@@ -155,13 +162,14 @@ async fn files_are_ingested_into_the_one_that_runs_and_found_there() {
     assert_eq!(code, 65);
     assert_eq!(
         said.trim(),
-        "4 files: 0 documents created, 1 replaced, 2 unchanged, 1 failed (1 files of other formats left out)"
+        "4 files: 0 documents created, 1 replaced, 2 unchanged, 1 failed\nleft out: 1 .png (image.png)\nmend what is told \
+         above, and run it again: what is in is not embedded again"
     );
     assert_eq!(complained.trim(), "none.txt: is binary, whatever its name says");
     let (code, said, _) = done(asks().args(["query", "do cats sleep?"]));
     assert!(code == 0 && said.starts_with("[1] Cats (cats.md, 0-29)") && said.contains("all night"), "{said}");
     let (code, said, _) = done(asks().args(["query", "zebra"]));
-    assert!(code == 0 && said.starts_with("Nothing was found."), "{said}");
+    assert!(code == 1 && said.starts_with("Nothing was found."), "{said}");
     let (code, said, _) = done(asks().args(["query", "cats", "--json", "--top-k", "1"]));
     let answer: Value = serde_json::from_str(&said).unwrap();
     assert!(code == 0 && answer["results"][0]["document_id"] == "cats.md");
@@ -183,7 +191,7 @@ async fn what_is_too_large_for_the_sidecar_is_left_out_alone() {
     let asked =
         command(&[("CONTEXT_SERVICE_URL", &url)]).arg("ingest").arg(folder.path().join("docs")).output().unwrap();
     let (said, complained) = (String::from_utf8(asked.stdout).unwrap(), String::from_utf8(asked.stderr).unwrap());
-    assert_eq!(said.trim(), "4 files: 3 documents created, 0 replaced, 0 unchanged, 1 failed", "{complained}");
+    assert!(said.starts_with("4 files: 3 documents created, 0 replaced, 0 unchanged, 1 failed"), "{complained}");
     assert!(complained.starts_with("large.txt: ") && complained.contains("limits.max_body"), "{complained}");
     assert_eq!(asked.status.code(), Some(65));
 }
@@ -228,7 +236,7 @@ fn what_a_command_cannot_do_it_says_by_its_exit_code() {
     assert!(code == 64 && complained.contains("no such file or directory"), "{complained}");
     let nobody = format!("http://{}", free_port());
     let (code, _, complained) = done(command(&[("CONTEXT_SERVICE_URL", &nobody)]).args(["query", "x"]));
-    assert!(code == 69 && complained.contains("cannot be reached"), "{complained}");
+    assert!(code == 69 && complained.contains("no sidecar runs there"), "{complained}");
     let (code, _, complained) = done(command(&[("CONTEXT_SERVICE_URL", "nonsense")]).args(["query", "x"]));
     assert!(code == 78 && complained.starts_with("CONTEXT_SERVICE_URL: "), "{complained}");
     // A store that is none.
