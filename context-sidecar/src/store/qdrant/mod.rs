@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use chassis::tls::Roots;
 use context_core::{
     filter::Filter,
-    point::{Point, PointId},
+    point::{Hit, Point, PointId},
     scope::{Collection, Scope},
 };
 use reqwest::Method;
@@ -41,8 +41,12 @@ const BATCH_BYTES: usize = 4 << 20;
 const IDS: usize = 1_000;
 
 /// How many more hits are asked for than are wanted: among those with the last one's score Qdrant takes any, and here it
-/// is the first by id.
+/// is the first by id. Where these are not enough, it is asked again for twice as many.
 const TIES: usize = 8;
+
+/// So many hits are asked for at most to see the end of a tie. Of a longer one, some are taken, whichever Qdrant gives: a
+/// megabyte of ids for one question is enough.
+const LONGEST_TIE: usize = 16_384;
 
 /// No collection has more documents than are counted at once.
 const DOCUMENTS: usize = 1_000_000;
@@ -106,6 +110,46 @@ impl Qdrant {
         }
     }
 
+    /// The best of each search, in the order of the searches. Where all that was answered beyond what is wanted has the
+    /// last one's score, there may be more of them, of which one is the first by id: that search is asked again.
+    async fn searched(
+        &self,
+        name: &Collection,
+        mut searches: Vec<(usize, Search<'_>)>,
+    ) -> Result<Vec<Vec<Hit>>, Fault> {
+        let mut found: Vec<Vec<Hit>> = vec![Vec::new(); searches.len()];
+        let mut open: Vec<usize> = (0..searches.len()).collect();
+        while !open.is_empty() {
+            let asked = searches.iter().enumerate().filter(|(at, _)| open.contains(at)).map(|(_, (_, search))| search);
+            let body = Searches { searches: asked.collect() };
+            let answers: Result<Vec<Leg>, Fault> = self.post(name, &["query", "batch"], Does::Read, &body).await;
+            let answers = match answers {
+                // A strict server has a limit of its own; what it has said already is an answer.
+                Err(Fault::Refused(_)) if found.iter().any(|hits| !hits.is_empty()) => break,
+                answers => answers?,
+            };
+            if answers.len() != open.len() {
+                let (at, found, asked) = (&self.server.at, answers.len(), open.len());
+                return Err(Fault::Unavailable(format!("{at} answers {found} of {asked} searches")));
+            }
+            let mut tied = Vec::new();
+            for (at, leg) in open.into_iter().zip(answers) {
+                let (Some((wanted, search)), Some(place)) = (searches.get_mut(at), found.get_mut(at)) else { continue };
+                let mut hits = leg.hits();
+                let score = |at: usize| hits.get(at).map(|hit| hit.score);
+                let is_open = hits.len() >= search.limit && score(*wanted - 1) == score(search.limit - 1);
+                if is_open && search.limit < LONGEST_TIE {
+                    search.limit = (search.limit * 2).min(LONGEST_TIE);
+                    tied.push(at);
+                }
+                hits.truncate(*wanted);
+                *place = hits;
+            }
+            open = tied;
+        }
+        Ok(found)
+    }
+
     async fn remove(&self, scope: &Scope, filter: &Value) -> Result<u64, Fault> {
         let name = &scope.collection;
         let count: Count = self.post(name, &["count"], Does::Read, &json!({ "filter": filter, "exact": true })).await?;
@@ -139,41 +183,25 @@ impl Store for Qdrant {
     async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
         self.checked(&scope.collection, |kind| valid::legs(legs, kind)).await?;
         let fitting = conditions::fitting(&scope.tenant, filter);
-        let leg = |query, using, limit: usize, params| Search {
-            query,
-            using,
-            limit: limit + TIES,
-            filter: &fitting,
-            with_payload: false,
-            params,
-        };
         // A leg that can find nothing is not asked for: Qdrant takes neither a limit of 0 nor a query without words.
         let dense = legs.dense.as_ref().filter(|(_, limit)| *limit > 0);
         let lexical = legs.lexical.as_ref().filter(|(words, limit)| *limit > 0 && !words.indices.is_empty());
         let mut searches = Vec::with_capacity(2);
+        let search = |query, using, limit: &usize, params| {
+            let limit = limit + TIES;
+            Search { query, using, limit, filter: &fitting, with_payload: false, params }
+        };
         if let Some((vector, limit)) = dense {
-            searches.push(leg(Query::Dense(vector), "dense", *limit, None));
+            searches.push((*limit, search(Query::Dense(vector), "dense", limit, None)));
         }
         if let Some((words, limit)) = lexical {
             let counts = self.server.counts_by_filter().await;
             let params = counts.then(|| json!({ "idf": { "corpus": conditions::of(&scope.tenant) } }));
-            searches.push(leg(Query::Lexical(words), "bm25", *limit, params));
+            searches.push((*limit, search(Query::Lexical(words), "bm25", limit, params)));
         }
-        let mut answers = if searches.is_empty() {
-            Vec::new()
-        } else {
-            let asked = searches.len();
-            let body = Searches { searches };
-            let answers: Vec<Leg> = self.post(&scope.collection, &["query", "batch"], Does::Read, &body).await?;
-            if answers.len() != asked {
-                let (at, found) = (&self.server.at, answers.len());
-                return Err(Fault::Unavailable(format!("{at} answers {found} of {asked} searches")));
-            }
-            answers
-        }
-        .into_iter();
-        let mut hits = |leg: Option<usize>| leg.and_then(|limit| Some(answers.next()?.hits(limit))).unwrap_or_default();
-        let (dense, lexical) = (hits(dense.map(|leg| leg.1)), hits(lexical.map(|leg| leg.1)));
+        let mut answers = self.searched(&scope.collection, searches).await?.into_iter();
+        let mut hits = |leg: bool| if leg { answers.next() } else { None }.unwrap_or_default();
+        let (dense, lexical) = (hits(dense.is_some()), hits(lexical.is_some()));
         Ok(Found { dense: legs.dense.as_ref().map(|_| dense), lexical: legs.lexical.as_ref().map(|_| lexical) })
     }
 

@@ -131,7 +131,7 @@ pub(super) enum Query<'q> {
 /// Both legs.
 #[derive(Serialize)]
 pub(super) struct Searches<'q> {
-    pub(super) searches: Vec<Search<'q>>,
+    pub(super) searches: Vec<&'q Search<'q>>,
 }
 
 /// The answer to one leg.
@@ -147,11 +147,10 @@ struct Scored {
 }
 
 impl Leg {
-    /// The best `limit`, ties by id: Qdrant leaves their order open.
-    pub(super) fn hits(self, limit: usize) -> Vec<Hit> {
+    /// Best first, ties by id: Qdrant leaves their order open.
+    pub(super) fn hits(self) -> Vec<Hit> {
         let mut hits: Vec<Hit> = self.points.into_iter().map(|Scored { id, score }| Hit { id, score }).collect();
         hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id)));
-        hits.truncate(limit);
         hits
     }
 }
