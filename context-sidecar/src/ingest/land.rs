@@ -22,7 +22,7 @@ use super::{Outcome, plan::Plan, vectors::Vectors};
 use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, seconds},
     store::Which,
 };
 
@@ -143,7 +143,7 @@ impl Pipeline {
 
     /// What there is of some documents, by their ids.
     async fn there(&self, job: &Job<'_>, ids: Vec<String>) -> Result<HashMap<String, Vec<Point>>, Failure> {
-        let points = self.ask("chunks", job.call, self.store.chunks(job.scope, &ids)).await?;
+        let points = self.ask("chunks", job.call, self.store.chunks(job.scope, &ids, seconds())).await?;
         let mut there: HashMap<String, Vec<Point>> = HashMap::with_capacity(ids.len());
         for point in points {
             there.entry(point.chunk.document_id.clone()).or_default().push(point);

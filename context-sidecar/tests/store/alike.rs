@@ -28,11 +28,10 @@ async fn what_one_finds_the_other_finds_in_the_same_order() {
     for round in 0..20 {
         let legs = Legs { dense: Some((random.vector(), 50)), lexical: Some((random.words(8), 50)) };
         let filter = (round % 2 == 0).then_some(&filter);
-        let one = embedded.search(&scope, &legs, filter).await.unwrap();
-        let other = qdrant.search(&scope, &legs, filter).await.unwrap();
+        let one = embedded.search(&scope, &legs, filter, 0).await.unwrap();
+        let other = qdrant.search(&scope, &legs, filter, 0).await.unwrap();
         assert_alike(&one, &other);
-        let ids =
-            |hits: Option<Vec<Hit>>| hits.unwrap().iter().map(|hit| hit.id).collect::<Vec<_>>();
+        let ids = |hits: Option<Vec<Hit>>| hits.unwrap().iter().map(|hit| hit.id).collect::<Vec<_>>();
         assert_eq!(ids(one.dense), ids(other.dense));
         assert_eq!(ids(one.lexical), ids(other.lexical));
     }
@@ -57,10 +56,12 @@ async fn of_many_that_are_equal_both_find_the_same() {
     filled(&embedded, &scope, &all).await;
     filled(&qdrant, &scope, &all).await;
     for limit in [1, 10, 100, 250] {
-        for (vector, words) in [(twin.dense.clone().unwrap(), twin.lexical.clone()), (random.vector(), random.words(30))] {
+        for (vector, words) in
+            [(twin.dense.clone().unwrap(), twin.lexical.clone()), (random.vector(), random.words(30))]
+        {
             let legs = Legs { dense: Some((vector, limit)), lexical: Some((words, limit)) };
-            let one = embedded.search(&scope, &legs, None).await.unwrap();
-            let other = qdrant.search(&scope, &legs, None).await.unwrap();
+            let one = embedded.search(&scope, &legs, None, 0).await.unwrap();
+            let other = qdrant.search(&scope, &legs, None, 0).await.unwrap();
             for (one, other) in [(one.dense, other.dense), (one.lexical, other.lexical)] {
                 let ids = |hits: Option<Vec<Hit>>| hits.unwrap().iter().map(|hit| hit.id).collect::<Vec<_>>();
                 assert_eq!(ids(one), ids(other), "{limit}");

@@ -14,7 +14,7 @@ mod wire;
 
 pub use settings::{Consistency, Indexed, Settings};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -22,14 +22,14 @@ use chassis::tls::Roots;
 use context_core::{
     filter::Filter,
     point::{Hit, Point, PointId},
-    scope::{Collection, Scope},
+    scope::{Collection, Scope, Tenant},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Fault, Found, Kind, Legs, Store, Which, valid};
 use client::{About, Does, Server};
-use wire::{Count, Facet, Leg, Page, Query, Search, Searches, Upsert};
+use wire::{Collections, Count, Facet, Leg, Page, Query, Record, Sampled, Search, Searches, Upsert};
 
 /// Points that are written or read at once; from 128 on Qdrant gets slow.
 const BATCH: usize = 100;
@@ -47,6 +47,9 @@ const TIES: usize = 8;
 /// So many hits are asked for at most to see the end of a tie. Of a longer one, some are taken, whichever Qdrant gives: a
 /// megabyte of ids for one question is enough.
 const LONGEST_TIE: usize = 16_384;
+
+/// Points whose metadata is looked at to say which keys there are.
+const SAMPLE: usize = 256;
 
 /// No collection has more documents than are counted at once.
 const DOCUMENTS: usize = 1_000_000;
@@ -101,7 +104,7 @@ impl Qdrant {
         let mut offset: Option<PointId> = None;
         loop {
             let body = json!({ "filter": filter, "limit": BATCH, "offset": offset, "with_payload": true, "with_vector": with_vector });
-            let page: Page = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+            let page: Page<Record> = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
             points.extend(page.points.into_iter().filter_map(|record| record.point(scope)));
             match page.next_page_offset {
                 Some(next) => offset = Some(next),
@@ -152,9 +155,21 @@ impl Qdrant {
 
     async fn remove(&self, scope: &Scope, filter: &Value) -> Result<u64, Fault> {
         let name = &scope.collection;
-        let count: Count = self.post(name, &["count"], Does::Read, &json!({ "filter": filter, "exact": true })).await?;
+        let count = self.count_of(name, filter).await?;
         self.post::<Value>(name, &["delete"], Does::Write, &json!({ "filter": filter })).await?;
+        Ok(count)
+    }
+
+    async fn count_of(&self, name: &Collection, filter: &Value) -> Result<u64, Fault> {
+        let count: Count = self.post(name, &["count"], Does::Read, &json!({ "filter": filter, "exact": true })).await?;
         Ok(count.count)
+    }
+
+    /// How many points there are of each value.
+    async fn facet(&self, name: &Collection, key: &str, filter: &Value) -> Result<Facet, Fault> {
+        let body = json!({ "key": key, "filter": filter, "limit": DOCUMENTS, "exact": true });
+        let path = ["collections", name.as_str(), "facet"];
+        self.server.ask(Method::POST, &path, Does::Read, Some(&body), About::Collection(name)).await
     }
 }
 
@@ -174,15 +189,25 @@ impl Store for Qdrant {
         found
     }
 
+    async fn collections(&self) -> Result<Vec<Collection>, Fault> {
+        let there: Collections =
+            self.server.ask(Method::GET, &["collections"], Does::Admin, None::<&()>, About::Server).await?;
+        // One whose name is none of ours is none of ours.
+        let mut names: Vec<Collection> =
+            there.collections.into_iter().filter_map(|described| described.name.parse().ok()).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault> {
         shape::create(&self.server, &self.settings, name, kind).await?;
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), kind.clone());
         Ok(())
     }
 
-    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>, now: u64) -> Result<Found, Fault> {
         self.checked(&scope.collection, |kind| valid::legs(legs, kind)).await?;
-        let fitting = conditions::fitting(&scope.tenant, filter);
+        let fitting = conditions::living(conditions::fitting(&scope.tenant, filter), now);
         // A leg that can find nothing is not asked for: Qdrant takes neither a limit of 0 nor a query without words.
         let dense = legs.dense.as_ref().filter(|(_, limit)| *limit > 0);
         let lexical = legs.lexical.as_ref().filter(|(words, limit)| *limit > 0 && !words.indices.is_empty());
@@ -205,10 +230,11 @@ impl Store for Qdrant {
         Ok(Found { dense: legs.dense.as_ref().map(|_| dense), lexical: legs.lexical.as_ref().map(|_| lexical) })
     }
 
-    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault> {
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool, now: u64) -> Result<Vec<Point>, Fault> {
+        let living = |of| conditions::living(of, now);
         let mut points = Vec::with_capacity(ids.len());
         for ids in ids.chunks(IDS) {
-            points.extend(self.scroll(scope, &conditions::points(&scope.tenant, ids), vectors).await?);
+            points.extend(self.scroll(scope, &living(conditions::points(&scope.tenant, ids)), vectors).await?);
         }
         if ids.is_empty() {
             self.checked(&scope.collection, |_| Ok(())).await?;
@@ -216,10 +242,11 @@ impl Store for Qdrant {
         Ok(points)
     }
 
-    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault> {
+    async fn chunks(&self, scope: &Scope, documents: &[String], now: u64) -> Result<Vec<Point>, Fault> {
+        let living = |of| conditions::living(of, now);
         let mut points = Vec::new();
         for documents in documents.chunks(IDS) {
-            points.extend(self.scroll(scope, &conditions::documents(&scope.tenant, documents), false).await?);
+            points.extend(self.scroll(scope, &living(conditions::documents(&scope.tenant, documents)), false).await?);
         }
         points.sort_unstable_by(|one, other| {
             let key = |point: &Point| (point.chunk.chunk, point.id);
@@ -235,21 +262,39 @@ impl Store for Qdrant {
         filter: Option<&Filter>,
         after: Option<&str>,
         limit: usize,
+        now: u64,
     ) -> Result<Vec<(String, u32)>, Fault> {
         // Qdrant has no order by text: it counts all, and the page is cut here.
-        let body = json!({
-            "key": "document_id", "filter": conditions::fitting(&scope.tenant, filter), "limit": DOCUMENTS, "exact": true,
-        });
-        let name = &scope.collection;
-        let path = ["collections", name.as_str(), "facet"];
-        let facet: Facet =
-            self.server.ask(Method::POST, &path, Does::Read, Some(&body), About::Collection(name)).await?;
+        let fitting = conditions::living(conditions::fitting(&scope.tenant, filter), now);
+        let facet = self.facet(&scope.collection, "document_id", &fitting).await?;
         let hits = facet.hits.into_iter().filter(|hit| after.is_none_or(|after| hit.value.as_str() > after));
         let mut documents: Vec<(String, u32)> =
             hits.map(|hit| (hit.value, u32::try_from(hit.count).unwrap_or(u32::MAX))).collect();
         documents.sort_unstable();
         documents.truncate(limit);
         Ok(documents)
+    }
+
+    async fn count(&self, scope: &Scope, now: u64) -> Result<u64, Fault> {
+        let living = conditions::living(conditions::of(&scope.tenant), now);
+        self.count_of(&scope.collection, &living).await
+    }
+
+    async fn has_key(&self, scope: &Scope, key: &str, now: u64) -> Result<bool, Fault> {
+        let filter = conditions::living(conditions::having(&scope.tenant, key), now);
+        let body = json!({ "filter": filter, "limit": 1, "with_payload": false, "with_vector": false });
+        let page: Page<Value> = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+        Ok(!page.points.is_empty())
+    }
+
+    async fn keys(&self, scope: &Scope, now: u64) -> Result<Vec<String>, Fault> {
+        let filter = conditions::living(conditions::of(&scope.tenant), now);
+        let body = json!({ "filter": filter, "limit": SAMPLE, "with_payload": ["metadata"], "with_vector": false });
+        let page: Page<Sampled> = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+        let metadata = page.points.into_iter().filter_map(|point| Some(point.payload?.metadata));
+        let keys: BTreeSet<String> =
+            metadata.flat_map(|metadata| conditions::given(metadata).into_iter().map(|(key, _)| key)).collect();
+        Ok(keys.into_iter().collect())
     }
 
     async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
@@ -299,9 +344,20 @@ impl Store for Qdrant {
         Ok(removed)
     }
 
-    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault> {
-        let body = json!({ "filter": conditions::expired(now) });
-        self.post::<Value>(collection, &["delete"], Does::Write, &body).await.map(|_| ())
+    async fn prolong(&self, scope: &Scope, filter: &Filter, expires: u64) -> Result<(), Fault> {
+        let filter = conditions::fitting(&scope.tenant, Some(filter));
+        let body = json!({ "payload": { "expires": expires }, "filter": filter });
+        self.post::<Value>(&scope.collection, &["payload"], Does::Write, &body).await.map(|_| ())
+    }
+
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<Vec<Tenant>, Fault> {
+        let filter = conditions::expired(now);
+        let of = self.facet(collection, "tenant", &filter).await?;
+        if of.hits.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.post::<Value>(collection, &["delete"], Does::Write, &json!({ "filter": filter })).await?;
+        Ok(of.hits.into_iter().filter_map(|hit| hit.value.parse().ok()).collect())
     }
 
     async fn ping(&self) -> Result<(), Fault> {

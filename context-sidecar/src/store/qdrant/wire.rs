@@ -103,8 +103,8 @@ impl Record {
 
 /// A page of points.
 #[derive(Deserialize)]
-pub(super) struct Page {
-    pub(super) points: Vec<Record>,
+pub(super) struct Page<P> {
+    pub(super) points: Vec<P>,
     pub(super) next_page_offset: Option<PointId>,
 }
 
@@ -166,6 +166,31 @@ pub(super) struct Facet {
 pub(super) struct FacetHit {
     pub(super) value: String,
     pub(super) count: u64,
+}
+
+/// A point of which only the metadata was asked for.
+#[derive(Deserialize)]
+pub(super) struct Sampled {
+    pub(super) payload: Option<Known>,
+}
+
+/// What is known of a document.
+#[derive(Deserialize)]
+pub(super) struct Known {
+    #[serde(default)]
+    pub(super) metadata: Metadata,
+}
+
+/// All collections.
+#[derive(Deserialize)]
+pub(super) struct Collections {
+    pub(super) collections: Vec<Described>,
+}
+
+/// One of them.
+#[derive(Deserialize)]
+pub(super) struct Described {
+    pub(super) name: String,
 }
 
 /// How many there are.
