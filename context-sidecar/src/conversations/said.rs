@@ -65,7 +65,11 @@ impl Pipeline {
         let kind = self.talks(&scope, call).await?;
         let held = call.within(self.talks.hold(&scope, [conversation].into_iter())).await;
         let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write to this conversation: give more time"))?;
-        let there = self.said(&scope, conversation, call).await?;
+        let there = match self.said(&scope, conversation, call).await {
+            // Somebody has dropped all conversations: this one begins anew.
+            Err(Failure { kind: Why::NotFound, .. }) => Vec::new(),
+            there => there?,
+        };
         let most = self.settings.conversations.messages;
         if there.len() + messages.len() > most {
             let why =

@@ -81,9 +81,6 @@ impl Pipeline {
         // The epoch first: what is being answered from before is not remembered then.
         drop(writing);
         self.caches.results.forget(scope);
-        if let Err(Failure { kind: Why::NotFound, .. }) = &removed {
-            self.kinds.forget(&scope.collection);
-        }
         removed
     }
 

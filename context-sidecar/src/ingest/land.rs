@@ -97,7 +97,14 @@ impl Pipeline {
         let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write the same documents: give more time"))?;
         let mut writing = Writing::new(self, job.scope);
         let names = documents.iter().map(|(_, document)| document.id.clone()).collect();
-        let there = self.there(job, names).await?;
+        let there = match self.there(job, names).await {
+            // Somebody has dropped it since it was last looked at: it is made again, and nothing is in it.
+            Err(Failure { kind: Why::NotFound, .. }) => {
+                self.ready(&job.scope.collection, job.call).await?;
+                HashMap::new()
+            }
+            there => there?,
+        };
         let mut works = self.plans(job, documents, there).await?;
         settle(&mut works);
         for round in 0..ROUNDS {

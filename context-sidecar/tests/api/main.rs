@@ -1,6 +1,6 @@
 //! The endpoints and the doors over a real socket, with the embedded store.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod bad_input;
 mod documents;
@@ -9,7 +9,10 @@ mod endpoints;
 mod limits;
 mod mcp;
 mod openapi;
+mod outages;
 mod scopes;
+#[path = "../support/qdrant.rs"]
+mod support;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -56,7 +59,10 @@ impl Sidecar {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
         let place = folder.path().to_str().unwrap();
-        let mut environment = Environment::default().with("CONTEXT_DATA_DIR", &format!("{place}/data"));
+        let mut environment = Environment::default();
+        if !variables.iter().any(|(name, _)| *name == "QDRANT_URL") {
+            environment = environment.with("CONTEXT_DATA_DIR", &format!("{place}/data"));
+        }
         for (name, value) in variables {
             environment = environment.with(name, &value.replace("{folder}", place));
         }

@@ -80,7 +80,16 @@ impl Qdrant {
         body: &(impl serde::Serialize + Sync),
     ) -> Result<T, Fault> {
         let path: Vec<&str> = ["collections", name.as_str(), "points"].iter().chain(rest).copied().collect();
-        self.server.ask(Method::POST, &path, does, Some(body), About::Collection(name)).await
+        let answer = self.server.ask(Method::POST, &path, does, Some(body), About::Collection(name)).await;
+        self.unless_gone(answer)
+    }
+
+    /// What is known of a collection that is gone says nothing about the next one of its name.
+    fn unless_gone<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(Fault::NoCollection(name)) = &answer {
+            self.kinds.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        }
+        answer
     }
 
     /// Checks something against what a collection is for, as it was known, and where that does not fit, as it is.
@@ -319,7 +328,7 @@ impl Store for Qdrant {
             }
             body.extend(b"]}");
             let (status, answer) = self.server.send(Method::PUT, &path, Does::Write, Some(body)).await?;
-            self.server.read::<Value>(status, &answer, About::Collection(&scope.collection))?;
+            self.unless_gone(self.server.read::<Value>(status, &answer, About::Collection(&scope.collection)))?;
         }
         Ok(())
     }
