@@ -137,7 +137,7 @@ async fn measure(size: usize) {
             let (vector, words) = (random.vector(), random.words(8));
             let legs = Legs { dense: dense.then_some((vector, 50)), lexical: lexical.then_some((words, 50)) };
             let started = clock::now();
-            let found = store.search(&scope, &legs, filter).await.unwrap();
+            let found = store.search(&scope, &legs, filter, 0).await.unwrap();
             taken.push(clock::now() - started);
             assert!(found.dense.is_none_or(|hits| hits.len() == 50));
         }

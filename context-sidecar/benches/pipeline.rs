@@ -144,7 +144,7 @@ async fn measure(documents: usize) {
             pipeline.put(&scope, given, None, &call).await.unwrap();
         }
         let took = (clock::now() - started).as_secs_f64();
-        let listed = store.documents(&scope, None, None, documents).await.unwrap();
+        let listed = store.documents(&scope, None, None, documents, 0).await.unwrap();
         let chunks: u32 = listed.iter().map(|(_, chunks)| chunks).sum();
         let what = if has_meaning { "by words and meaning" } else { "by words" };
         println!("{documents} documents, {chunks} chunks, {what}: {:.0} chunks a second", f64::from(chunks) / took);
@@ -170,7 +170,7 @@ async fn run(
         };
         let legs = Legs { dense: vector.map(|vector| (vector, 100)), lexical: Some((encoder.query(query), 100)) };
         let started = clock::now();
-        store.search(scope, &legs, None).await.unwrap();
+        store.search(scope, &legs, None, 0).await.unwrap();
         bare.push(clock::now() - started);
     }
     percentiles("the store alone", bare);

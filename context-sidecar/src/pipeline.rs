@@ -13,6 +13,7 @@ mod settings;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+use chassis::clock;
 use context_core::{bm25::Encoder, scope::Collection};
 
 use kinds::Kinds;
@@ -118,6 +119,11 @@ impl Pipeline {
             summaries: Summaries::default(),
         }
     }
+}
+
+/// Now, in seconds since 1970: what has expired by then is not there.
+pub(crate) fn seconds() -> u64 {
+    clock::unix().as_secs()
 }
 
 impl Pipeline {

@@ -21,7 +21,7 @@ use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
     ingest::stored,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, seconds},
     question::{Marks, Mode, Question},
 };
 
@@ -130,7 +130,7 @@ impl Pipeline {
 
     /// Messages by their names, as far as they have not expired.
     pub(super) async fn turns(&self, scope: &Scope, names: &[String], call: &Call) -> Result<Vec<Counted>, Failure> {
-        let points = self.ask("chunks", call, self.store.chunks(scope, names)).await?;
+        let points = self.ask("chunks", call, self.store.chunks(scope, names, seconds())).await?;
         let now = clock::unix().as_secs();
         let mut turns = Vec::with_capacity(names.len());
         let mut points = points.into_iter().peekable();

@@ -1,6 +1,9 @@
 //! Messages are put in, and conversations listed and forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use context_core::{
     document::{Document, Metadata},
@@ -16,7 +19,7 @@ use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
     ingest::{ItemOutcome, Outcome, Target, Vectors},
-    pipeline::Pipeline,
+    pipeline::{Pipeline, seconds},
     store::Kind,
 };
 
@@ -31,6 +34,9 @@ const MOST_BESIDES_IN_ALL: usize = 4 << 20;
 
 /// A chunk has more text than this, in bytes, as a rule.
 const CHUNK: usize = 512;
+
+/// This part of the time for which a conversation is kept is between two times that all of it is kept longer.
+const SLACK: u32 = 32;
 
 /// Conversations of a list, at most.
 const MOST_LISTED: usize = 1_000;
@@ -68,7 +74,11 @@ impl Pipeline {
         let kind = self.talks(&scope, call).await?;
         let held = call.within(self.talks.hold(&scope, [conversation].into_iter())).await;
         let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write to this conversation: give more time"))?;
-        let there = self.said(&scope, conversation, call).await?;
+        let there = match self.said(&scope, conversation, call).await {
+            // Somebody has dropped all conversations: this one begins anew.
+            Err(Failure { kind: Why::NotFound, .. }) => Vec::new(),
+            there => there?,
+        };
         let most = self.settings.conversations.messages;
         if there.len() + messages.len() > most {
             let why =
@@ -93,7 +103,11 @@ impl Pipeline {
             new.push(Ok(document(conversation, message, &mark)));
         }
         let vectors = if self.understands(&kind, &scope) { Vectors::May } else { Vectors::None };
-        let made = self.put_in(&scope, new, vectors, self.settings.conversations.ttl, call).await;
+        let ttl = match self.settings.conversations.ttl {
+            Some(ttl) if !new.is_empty() => Some(self.keep(&scope, conversation, &there, ttl, call).await?),
+            ttl => ttl,
+        };
+        let made = self.put_in(&scope, new, vectors, ttl, call).await;
         let failed = made.iter().find_map(|item| match &item.outcome {
             Outcome::Failed { kind, message } => Some(Failure::new(*kind, message.clone()).about("messages")),
             Outcome::Created { .. } | Outcome::Unchanged { .. } | Outcome::Replaced { .. } => None,
@@ -103,6 +117,30 @@ impl Pipeline {
         }
         let mut made = made.into_iter();
         Ok(outcomes.into_iter().filter_map(|known| known.or_else(|| made.next())).collect())
+    }
+
+    /// A conversation lives as long as it is used: all of its messages are gone some time after the last one. So as not to
+    /// write all of them for each that comes, they are given a little more than that; who comes within it costs nothing.
+    /// Returns how long the next messages are to be kept.
+    async fn keep(
+        &self,
+        scope: &Scope,
+        conversation: &str,
+        there: &[(String, u32)],
+        ttl: Duration,
+        call: &Call,
+    ) -> Result<Duration, Failure> {
+        let longer = ttl.saturating_add((ttl / SLACK).max(Duration::from_secs(1)));
+        let Some((first, _)) = there.first() else { return Ok(longer) };
+        let now = seconds();
+        // All that are there are gone at once, or later than the first.
+        let chunks = self.store.chunks(scope, std::slice::from_ref(first), now);
+        let expires = self.ask("chunks", call, chunks).await?.iter().filter_map(|point| point.expires).min();
+        if expires.is_none_or(|expires| expires < now.saturating_add(ttl.as_secs())) {
+            let (filter, until) = (names::of(conversation), now.saturating_add(longer.as_secs()));
+            self.ask("prolong", call, self.store.prolong(scope, &filter, until)).await?;
+        }
+        Ok(longer)
     }
 
     fn check_messages(&self, messages: &[Message]) -> Result<(), Failure> {
@@ -160,7 +198,7 @@ impl Pipeline {
     ) -> Result<Vec<(String, u32)>, Failure> {
         let (filter, most) =
             (names::of(conversation), self.settings.conversations.messages.saturating_add(MOST_AT_ONCE));
-        self.ask("documents", call, self.store.documents(scope, Some(&filter), None, most)).await
+        self.ask("documents", call, self.store.documents(scope, Some(&filter), None, most, seconds())).await
     }
 
     /// Conversations of a tenant after `after`, in the order of their names with a slash behind them.
@@ -176,7 +214,7 @@ impl Pipeline {
     ) -> Result<Vec<Known>, Failure> {
         let scope = names::scope(tenant)?;
         let after = after.map(|after| names::checked(after).map(names::behind)).transpose()?;
-        let all = self.store.documents(&scope, None, after.as_deref(), MOST_LOOKED_AT);
+        let all = self.store.documents(&scope, None, after.as_deref(), MOST_LOOKED_AT, seconds());
         let all = match self.ask("documents", call, all).await {
             Err(Failure { kind: Why::NotFound, .. }) => return Ok(Vec::new()),
             all => all?,

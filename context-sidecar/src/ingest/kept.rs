@@ -13,8 +13,8 @@ use super::{Listed, Page, Stored, Target, valid};
 use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
-    pipeline::{Pipeline, users},
-    store::{Fault, Which},
+    pipeline::{Pipeline, seconds, users},
+    store::Which,
 };
 
 /// Documents of a page, at most.
@@ -31,7 +31,7 @@ impl Pipeline {
         if valid::bad_id(id).is_some() {
             return Err(none());
         }
-        let points = self.ask("chunks", call, self.store.chunks(scope, &[id.to_owned()])).await?;
+        let points = self.ask("chunks", call, self.store.chunks(scope, &[id.to_owned()], seconds())).await?;
         stored(points).ok_or_else(none)
     }
 
@@ -49,7 +49,8 @@ impl Pipeline {
     ) -> Result<Page, Failure> {
         users(scope)?;
         let limit = limit.clamp(1, MOST_LISTED);
-        let mut found = self.ask("documents", call, self.store.documents(scope, filter, after, limit + 1)).await?;
+        let mut found =
+            self.ask("documents", call, self.store.documents(scope, filter, after, limit + 1, seconds())).await?;
         let is_more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| is_more).map(|(id, _)| id.clone());
@@ -89,23 +90,38 @@ impl Pipeline {
         removed
     }
 
-    /// Removes what has expired by `now` (seconds since 1970) from the collections that this process has used, and from
-    /// that of the conversations. To be called every minute or so; it never fails louder than in the log. What has expired
-    /// can be found until then, and in answers that are remembered for as long as these stand for the store.
+    /// Removes what has expired by `now` (seconds since 1970) from all collections of the store. To be called every minute
+    /// or so; it never fails louder than in the log. What has expired is not read from the store anyway; answers that are
+    /// remembered may still have it in them until this has removed it.
     pub async fn sweep(&self, now: u64, call: &Call) {
-        let mut names = self.kinds.names();
-        names.extend(crate::conversations::collection());
-        names.sort_unstable();
-        names.dedup();
+        let names = match self.ask("collections", call, self.store.collections()).await {
+            Ok(names) => names,
+            Err(failure) => {
+                tracing::warn!(error = %failure, "which collections there are is not known: those in use are swept");
+                self.kinds.names().into_iter().chain(crate::conversations::collection()).collect()
+            }
+        };
         for name in names {
-            let expire = async {
-                match self.store.expire(&name, now).await {
-                    Err(Fault::NoCollection(_)) => Ok(()),
-                    done => done,
+            // A collection that is not ours is left alone, whatever is in it.
+            let removed = async {
+                match self.look(&name, call).await? {
+                    Some(_) => self.ask("expire", call, self.store.expire(&name, now)).await,
+                    None => Ok(Vec::new()),
                 }
             };
-            if let Err(failure) = self.ask("expire", call, expire).await {
-                tracing::warn!(error = %failure, collection = name.as_str(), "what has expired is not removed yet");
+            match removed.await {
+                Ok(tenants) => {
+                    for tenant in tenants {
+                        let scope = Scope { tenant, collection: name.clone() };
+                        // The epoch first: what is being answered from before is not remembered then.
+                        self.caches.epochs.bump(&scope);
+                        self.caches.results.forget(&scope);
+                    }
+                }
+                Err(Failure { kind: Why::NotFound, .. }) => {}
+                Err(failure) => {
+                    tracing::warn!(error = %failure, collection = name.as_str(), "what has expired is not removed yet");
+                }
             }
         }
     }

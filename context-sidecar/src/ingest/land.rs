@@ -22,7 +22,7 @@ use super::{Outcome, plan::Plan, vectors::Vectors};
 use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, seconds},
     store::Which,
 };
 
@@ -97,7 +97,14 @@ impl Pipeline {
         let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write the same documents: give more time"))?;
         let mut writing = Writing::new(self, job.scope);
         let names = documents.iter().map(|(_, document)| document.id.clone()).collect();
-        let there = self.there(job, names).await?;
+        let there = match self.there(job, names).await {
+            // Somebody has dropped it since it was last looked at: it is made again, and nothing is in it.
+            Err(Failure { kind: Why::NotFound, .. }) => {
+                self.ready(&job.scope.collection, job.call).await?;
+                HashMap::new()
+            }
+            there => there?,
+        };
         let mut works = self.plans(job, documents, there).await?;
         settle(&mut works);
         for round in 0..ROUNDS {
@@ -143,7 +150,7 @@ impl Pipeline {
 
     /// What there is of some documents, by their ids.
     async fn there(&self, job: &Job<'_>, ids: Vec<String>) -> Result<HashMap<String, Vec<Point>>, Failure> {
-        let points = self.ask("chunks", job.call, self.store.chunks(job.scope, &ids)).await?;
+        let points = self.ask("chunks", job.call, self.store.chunks(job.scope, &ids, seconds())).await?;
         let mut there: HashMap<String, Vec<Point>> = HashMap::with_capacity(ids.len());
         for point in points {
             there.entry(point.chunk.document_id.clone()).or_default().push(point);

@@ -11,7 +11,7 @@ use crate::{
     embed::Purpose,
     failure::Failure,
     http::{Call, Trouble},
-    pipeline::Pipeline,
+    pipeline::{Pipeline, seconds},
 };
 
 /// Whether chunks are given vectors.
@@ -36,7 +36,8 @@ impl Pipeline {
         let mut vectors: HashMap<PointId, Vec<f32>> = HashMap::new();
         if !known.is_empty() {
             // Where it is not to be had, it is made.
-            let points = self.ask("get", job.call, self.store.get(job.scope, &known, true)).await.unwrap_or_default();
+            let points =
+                self.ask("get", job.call, self.store.get(job.scope, &known, true, seconds())).await.unwrap_or_default();
             vectors = points.into_iter().filter_map(|point| Some((point.id, point.dense?))).collect();
         }
         for work in works.iter_mut().filter(|work| !work.is_settled) {

@@ -54,6 +54,12 @@ impl Pipeline {
         if outcome == Outcome::Answered && was != State::Closed {
             self.is_back();
         }
+        if let Some(Err(Fault::NoCollection(name))) = &answer
+            && self.kinds.forget(name)
+        {
+            // It was there: somebody has dropped it, and with it all that was answered from it.
+            self.caches.epochs.bump_all();
+        }
         match answer {
             Some(answer) => answer.map_err(Failure::from),
             None => Err(late(&self.store.describe(), took)),

@@ -45,8 +45,9 @@ impl Kinds {
         known.insert(name.clone(), (kind, now));
     }
 
-    pub(crate) fn forget(&self, name: &Collection) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Whether it was known.
+    pub(crate) fn forget(&self, name: &Collection) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
     }
 
     /// They are still there to be swept, but have to be looked up again.
@@ -101,7 +102,7 @@ impl Pipeline {
         let found = self.ask("collection", call, self.store.collection(name)).await?;
         match &found {
             Some(kind) => self.kinds.put(name, kind.clone(), clock::now()),
-            None => self.kinds.forget(name),
+            None => _ = self.kinds.forget(name),
         }
         Ok(found)
     }

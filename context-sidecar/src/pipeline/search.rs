@@ -11,7 +11,7 @@ use context_core::{
 };
 use serde_json::{Value, json};
 
-use super::{MOST_RERANKED, Pipeline, rank::Candidates, retrieve::Asked};
+use super::{MOST_RERANKED, Pipeline, rank::Candidates, retrieve::Asked, seconds};
 use crate::{
     answer::Timings,
     embed::Purpose,
@@ -101,7 +101,8 @@ impl Pipeline {
             dense: vector.map(|vector| (vector.to_vec(), depth)),
             lexical: (mode != Mode::Dense).then(|| (self.encoder(&asked.scope.collection).query(&asked.query), depth)),
         };
-        let work = self.ask("search", &asked.call, self.store.search(asked.scope, &legs, question.filter.as_ref()));
+        let work =
+            self.ask("search", &asked.call, self.store.search(asked.scope, &legs, question.filter.as_ref(), seconds()));
         let (found, took) = self.timed("search", work).await;
         timings.search_ms = Some(timings.search_ms.unwrap_or_default() + took);
         let found = found?;
@@ -158,7 +159,7 @@ impl Pipeline {
         }
         self.series.looked_up("chunks", chunks.len(), unknown.len());
         if !unknown.is_empty() {
-            let work = self.store.get(asked.scope, &unknown, with_vectors);
+            let work = self.store.get(asked.scope, &unknown, with_vectors, seconds());
             for point in self.ask("get", &asked.call, work).await? {
                 let chunk = Arc::new(point.chunk);
                 self.caches.chunks.put(asked.scope, point.id, Arc::clone(&chunk));
@@ -182,7 +183,7 @@ impl Pipeline {
         if documents.is_empty() {
             return Ok(None);
         }
-        let work = self.ask("chunks", &asked.call, self.store.chunks(asked.scope, &documents));
+        let work = self.ask("chunks", &asked.call, self.store.chunks(asked.scope, &documents, seconds()));
         let (points, took) = self.timed("expand", work).await;
         timings.fetch_ms = Some(timings.fetch_ms.unwrap_or_default() + took);
         Ok(Some((by, points?.into_iter().map(|point| point.chunk).collect())))

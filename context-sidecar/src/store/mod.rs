@@ -1,7 +1,9 @@
 //! Where chunks are kept and found. Each kind of store is one file (or folder) here behind [`Store`]; one conformance
 //! suite holds for all of them.
 //!
-//! Whatever is asked, is asked for a [`Scope`]: there is no way to name a store's content without saying whose it is.
+//! Whatever is asked, is asked for a [`Scope`]: there is no way to name a store's content without saying whose it is. And
+//! whatever is read, is read at a time (`now`, in seconds since 1970): what has expired by then is not there, whether it has
+//! been removed yet or not.
 
 mod valid;
 
@@ -12,7 +14,7 @@ use async_trait::async_trait;
 use context_core::{
     filter::Filter,
     point::{Hit, Point, PointId, Sparse},
-    scope::{Collection, Scope},
+    scope::{Collection, Scope, Tenant},
 };
 
 /// Something that keeps chunks.
@@ -29,19 +31,22 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// What is known of a collection; `None` where there is none.
     async fn collection(&self, name: &Collection) -> Result<Option<Kind>, Fault>;
 
+    /// The names of all collections there are, in order; of those of others, too, where it is shared with other programs.
+    async fn collections(&self) -> Result<Vec<Collection>, Fault>;
+
     /// Makes a collection, with its indexes. Where there is one already of the same kind, that is fine: two may make it
     /// at once.
     async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault>;
 
     /// The best of each leg, best first, ties by id. Both legs are one question to the store.
-    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault>;
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>, now: u64) -> Result<Found, Fault>;
 
     /// Points by their ids, in any order; those that are gone, or of another scope, are left out. With their dense
     /// vectors where `vectors` is set (of length 1, as they are kept); never with their words.
-    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault>;
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool, now: u64) -> Result<Vec<Point>, Fault>;
 
     /// The chunks of these documents, sorted by document and chunk, without vectors.
-    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault>;
+    async fn chunks(&self, scope: &Scope, documents: &[String], now: u64) -> Result<Vec<Point>, Fault>;
 
     /// Some documents of the scope, by their ids, in order, after `after`; at most `limit`. For each its id and how many
     /// chunks it has.
@@ -51,7 +56,18 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         filter: Option<&Filter>,
         after: Option<&str>,
         limit: usize,
+        now: u64,
     ) -> Result<Vec<(String, u32)>, Fault>;
+
+    /// How many chunks a scope has.
+    async fn count(&self, scope: &Scope, now: u64) -> Result<u64, Fault>;
+
+    /// Whether any chunk of the scope has metadata of this key that is not empty.
+    async fn has_key(&self, scope: &Scope, key: &str, now: u64) -> Result<bool, Fault>;
+
+    /// Keys of metadata that chunks of the scope have, in order: of all of them or, where that is too much to look at, of
+    /// some hundred.
+    async fn keys(&self, scope: &Scope, now: u64) -> Result<Vec<String>, Fault>;
 
     /// Writes points: all of them, durably, before it returns. What has the same id is replaced.
     async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault>;
@@ -59,8 +75,11 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Removes points, and says of how many it knows that they were there.
     async fn delete(&self, scope: &Scope, which: &Which) -> Result<u64, Fault>;
 
-    /// Removes, in every scope of a collection, what is to be gone by `now` (seconds since 1970).
-    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault>;
+    /// Gives those of the scope's chunks for which `filter` holds another time to be gone.
+    async fn prolong(&self, scope: &Scope, filter: &Filter, expires: u64) -> Result<(), Fault>;
+
+    /// Removes, in every scope of a collection, what is to be gone by `now`, and says of whom something was.
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<Vec<Tenant>, Fault>;
 
     /// Whether it answers at all. Cheap.
     async fn ping(&self) -> Result<(), Fault>;

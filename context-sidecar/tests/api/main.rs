@@ -11,7 +11,10 @@ mod limits;
 mod mcp;
 mod metrics;
 mod openapi;
+mod outages;
 mod scopes;
+#[path = "../support/qdrant.rs"]
+mod support;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -58,7 +61,10 @@ impl Sidecar {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
         let place = folder.path().to_str().unwrap();
-        let mut environment = Environment::default().with("CONTEXT_DATA_DIR", &format!("{place}/data"));
+        let mut environment = Environment::default();
+        if !variables.iter().any(|(name, _)| *name == "QDRANT_URL") {
+            environment = environment.with("CONTEXT_DATA_DIR", &format!("{place}/data"));
+        }
         for (name, value) in variables {
             environment = environment.with(name, &value.replace("{folder}", place));
         }

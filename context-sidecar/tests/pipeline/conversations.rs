@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use chassis::{clock, metrics::Metrics};
-use context_core::scope::Tenant;
+use context_core::scope::{Scope, Tenant};
 use context_sidecar::{
     conversations::{Message, Role, Summarize},
     failure::Kind,
@@ -18,6 +18,7 @@ use context_sidecar::{
     ingest::Outcome,
     metrics::Series,
     pipeline::{Conversations, Parts, Pipeline, Settings},
+    store::Store as _,
 };
 
 use crate::{
@@ -191,4 +192,31 @@ async fn it_is_bounded_forgotten_and_gone_in_time() {
     let year = Duration::from_secs(365 * 86_400);
     rig.pipeline.sweep((clock::unix() + year).as_secs(), &call()).await;
     assert_eq!(rig.pipeline.recall(&rig.tenant, "d", 100, None, &call()).await.unwrap_err().kind, Kind::NotFound);
+}
+
+/// The first message of a conversation is not gone while the last one is still to come.
+#[tokio::test]
+async fn a_conversation_lives_as_long_as_it_is_used() {
+    let rig = rig(false);
+    let scope = Scope { tenant: rig.tenant.clone(), collection: "context-sidecar.conversations".parse().unwrap() };
+    let now = clock::unix().as_secs();
+    let with = |ttl: u64| {
+        let conversations = Conversations { ttl: Some(Duration::from_secs(ttl)), ..Conversations::default() };
+        crate::pipeline(rig.store.clone(), None, None, Settings { conversations, ..settings() })
+    };
+    let say = async |pipeline: &Pipeline, talk: &str, what: &str| {
+        pipeline.say(&rig.tenant, talk, vec![message(Role::User, what)], &call()).await.unwrap();
+    };
+    say(&with(100), "used", "My parrot is called Gustav.").await;
+    say(&with(100), "left", "I have no parrot.").await;
+    let late = with(1_000);
+    say(&late, "used", "What is he called?").await;
+    // Two of the one that is used, none of the other.
+    assert_eq!(rig.store.count(&scope, now + 900).await.unwrap(), 2);
+    // What is put in soon after does not write all of it again.
+    rig.store.calls();
+    say(&late, "used", "And how old is he?").await;
+    assert!(!rig.store.calls().contains(&"prolong"));
+    assert_eq!(rig.store.count(&scope, now + 999).await.unwrap(), 3);
+    assert_eq!(rig.store.count(&scope, now + 1_200).await.unwrap(), 0);
 }

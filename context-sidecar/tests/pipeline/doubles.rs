@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use context_core::{
     filter::Filter,
     point::{Point, PointId},
-    scope::{Collection, Scope},
+    scope::{Collection, Scope, Tenant},
 };
 use context_sidecar::{
     embed::{Embedder, Purpose},
@@ -208,24 +208,44 @@ impl Store for Shaky {
         self.shaken("collection", self.store.collection(name)).await
     }
 
+    async fn collections(&self) -> Result<Vec<Collection>, Fault> {
+        self.shaken("collections", self.store.collections()).await
+    }
+
+    async fn count(&self, scope: &Scope, now: u64) -> Result<u64, Fault> {
+        self.shaken("count", self.store.count(scope, now)).await
+    }
+
+    async fn has_key(&self, scope: &Scope, key: &str, now: u64) -> Result<bool, Fault> {
+        self.shaken("has_key", self.store.has_key(scope, key, now)).await
+    }
+
+    async fn keys(&self, scope: &Scope, now: u64) -> Result<Vec<String>, Fault> {
+        self.shaken("keys", self.store.keys(scope, now)).await
+    }
+
+    async fn prolong(&self, scope: &Scope, filter: &Filter, expires: u64) -> Result<(), Fault> {
+        self.shaken("prolong", self.store.prolong(scope, filter, expires)).await
+    }
+
     async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault> {
         self.shaken("create", self.store.create(name, kind)).await
     }
 
-    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
-        self.shaken("search", self.store.search(scope, legs, filter)).await
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>, now: u64) -> Result<Found, Fault> {
+        self.shaken("search", self.store.search(scope, legs, filter, now)).await
     }
 
-    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault> {
-        let mut points = self.shaken("get", self.store.get(scope, ids, vectors)).await?;
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool, now: u64) -> Result<Vec<Point>, Fault> {
+        let mut points = self.shaken("get", self.store.get(scope, ids, vectors, now)).await?;
         let mut vanishing = self.vanishing.lock().unwrap();
         let always = self.vanish_always.load(Ordering::SeqCst);
         points.retain(|point| !always && !vanishing.remove(&point.id));
         Ok(points)
     }
 
-    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault> {
-        self.shaken("chunks", self.store.chunks(scope, documents)).await
+    async fn chunks(&self, scope: &Scope, documents: &[String], now: u64) -> Result<Vec<Point>, Fault> {
+        self.shaken("chunks", self.store.chunks(scope, documents, now)).await
     }
 
     async fn documents(
@@ -234,8 +254,9 @@ impl Store for Shaky {
         filter: Option<&Filter>,
         after: Option<&str>,
         limit: usize,
+        now: u64,
     ) -> Result<Vec<(String, u32)>, Fault> {
-        self.shaken("documents", self.store.documents(scope, filter, after, limit)).await
+        self.shaken("documents", self.store.documents(scope, filter, after, limit, now)).await
     }
 
     async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
@@ -246,7 +267,7 @@ impl Store for Shaky {
         self.shaken("delete", self.store.delete(scope, which)).await
     }
 
-    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault> {
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<Vec<Tenant>, Fault> {
         self.shaken("expire", self.store.expire(collection, now)).await
     }
 

@@ -28,7 +28,7 @@ fn hybrid(store: &Arc<Shaky>, embedder: &Arc<Embeds>) -> Pipeline {
 /// All that is kept of some documents.
 async fn kept(store: &Shaky, scope: &Scope, ids: &[&str]) -> Vec<Point> {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let points = store.chunks(scope, &ids).await.unwrap();
+    let points = store.chunks(scope, &ids, 0).await.unwrap();
     points.into_iter().map(|point| Point { written: 0, ..point }).collect()
 }
 
@@ -105,7 +105,7 @@ async fn what_has_a_vector_is_not_embedded_again() {
     assert_eq!(cost(renamed.clone()).await, kept(&store, &scope, &["one"]).await.len(), "the title is indexed");
     assert_eq!(kept(&store, &scope, &["one"]).await, clean(&scope, &[renamed]).await);
     let ids: Vec<_> = kept(&store, &scope, &["one"]).await.iter().map(|point| point.id).collect();
-    assert!(store.get(&scope, &ids, true).await.unwrap().iter().all(|point| point.dense.is_some()));
+    assert!(store.get(&scope, &ids, true, 0).await.unwrap().iter().all(|point| point.dense.is_some()));
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn two_at_once_in_one_process_take_turns() {
 async fn what_has_expired_is_swept_away() {
     let (store, embedder, scope) = (Shaky::new(), Embeds::new("m"), scope("a", "docs"));
     let settings = Settings { document_ttl: Some(Duration::from_secs(1_000)), ..settings() };
-    let pipeline = pipeline(store, Some(embedder.clone()), None, settings);
+    let pipeline = pipeline(store.clone(), Some(embedder.clone()), None, settings);
     put(&pipeline, &scope, vec![document("short", "Foxes.")]).await;
     let day = Some(Duration::from_secs(86_400));
     pipeline.put(&scope, vec![Ok(document("long", "Foxes, too."))], day, &call()).await.unwrap();
@@ -257,8 +257,16 @@ async fn what_has_expired_is_swept_away() {
     assert_eq!(embedder.embedded.load(Ordering::SeqCst), cost);
     pipeline.sweep(now + 2_000, &call()).await;
     assert_eq!(pipeline.list(&scope, None, None, 9, &call()).await.unwrap().documents.len(), 2);
+    assert_eq!(pipeline.retrieve(&scope, &question("foxes"), &call()).await.unwrap().results.len(), 2);
     pipeline.sweep(now + 90_000, &call()).await;
+    store.fail(Fails::Always);
+    assert!(pipeline.retrieve(&scope, &question("foxes"), &call()).await.is_err(), "it is kept for outages");
+    store.fail(Fails::Never);
     assert_eq!(pipeline.list(&scope, None, None, 9, &call()).await.unwrap().documents.len(), 0);
     let answer = pipeline.retrieve(&scope, &question("foxes"), &call()).await.unwrap();
     assert_eq!(answer.results.len(), 0);
+    // One that has just been started sweeps what it never used.
+    pipeline.put(&scope, vec![Ok(document("short", "Foxes."))], day, &call()).await.unwrap();
+    hybrid(&store, &embedder).sweep(now + 90_000, &call()).await;
+    assert_eq!(store.count(&scope, 0).await.unwrap(), 0);
 }

@@ -21,7 +21,7 @@ async fn beyond_its_ceiling_it_takes_nothing() {
         panic!("it is too much")
     };
     assert!(told.contains("8 chunks") && told.contains("beyond its 10") && told.contains("QDRANT_URL"), "{told}");
-    assert_eq!(store.documents(&other, None, None, 9).await.unwrap(), []);
+    assert_eq!(store.documents(&other, None, None, 9, 0).await.unwrap(), []);
     store.put(&other, &points(&other, 2, &mut random)).await.unwrap();
     // What is replaced is no more than it was.
     store.put(&one, &all).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_word_weighs_what_it_does_among_the_tenants_own() {
     store.put(&other, &theirs).await.unwrap();
     for (scope, all) in [(&scope(), &all), (&other, &theirs)] {
         let legs = Legs { dense: None, lexical: Some((random.words(6), 50)) };
-        assert_alike(&store.search(scope, &legs, None).await.unwrap(), &naive::search(all, &legs, None));
+        assert_alike(&store.search(scope, &legs, None, 0).await.unwrap(), &naive::search(all, &legs, None));
     }
 }
 

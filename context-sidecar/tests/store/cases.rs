@@ -54,20 +54,20 @@ pub(crate) async fn what_is_not_there_is_said_not_to_be_there(store: &dyn Store,
     let scope = names.scope("acme");
     let mut random = Random::new(1);
     let missing = |fault: Fault| assert_eq!(fault, Fault::NoCollection(scope.collection.clone()));
-    missing(store.search(&scope, &both(&mut random, 5), None).await.unwrap_err());
-    missing(store.get(&scope, &[], false).await.unwrap_err());
-    missing(store.chunks(&scope, &["a".to_owned()]).await.unwrap_err());
-    missing(store.documents(&scope, None, None, 5).await.unwrap_err());
+    missing(store.search(&scope, &both(&mut random, 5), None, 0).await.unwrap_err());
+    missing(store.get(&scope, &[], false, 0).await.unwrap_err());
+    missing(store.chunks(&scope, &["a".to_owned()], 0).await.unwrap_err());
+    missing(store.documents(&scope, None, None, 5, 0).await.unwrap_err());
     missing(store.put(&scope, &points(&scope, 1, &mut random)).await.unwrap_err());
     missing(store.delete(&scope, &Which::All).await.unwrap_err());
     missing(store.expire(&scope.collection, 1).await.unwrap_err());
     // A collection without points is there, and has nothing.
     store.create(&scope.collection, &kind()).await.unwrap();
     let nothing = Found { dense: Some(vec![]), lexical: Some(vec![]) };
-    assert_eq!(store.search(&scope, &both(&mut random, 5), None).await.unwrap(), nothing);
-    assert_eq!(store.documents(&scope, None, None, 5).await.unwrap(), []);
-    assert_eq!(store.chunks(&scope, &["a".to_owned()]).await.unwrap(), []);
-    assert_eq!(store.get(&scope, &[points(&scope, 1, &mut random)[0].id], true).await.unwrap(), []);
+    assert_eq!(store.search(&scope, &both(&mut random, 5), None, 0).await.unwrap(), nothing);
+    assert_eq!(store.documents(&scope, None, None, 5, 0).await.unwrap(), []);
+    assert_eq!(store.chunks(&scope, &["a".to_owned()], 0).await.unwrap(), []);
+    assert_eq!(store.get(&scope, &[points(&scope, 1, &mut random)[0].id], true, 0).await.unwrap(), []);
     assert_eq!(store.delete(&scope, &Which::All).await.unwrap(), 0);
     store.put(&scope, &[]).await.unwrap();
 }
@@ -86,17 +86,17 @@ pub(crate) async fn what_was_put_is_there_as_it_was_put(store: &dyn Store, names
     second.lexical = Sparse::default();
     filled(store, &scope, &[first.clone(), second.clone()]).await;
     let of = |points: Vec<Point>, wanted: &Point| points.into_iter().find(|point| point.id == wanted.id).unwrap();
-    let found = store.get(&scope, &[first.id, second.id, first.id], false).await.unwrap();
+    let found = store.get(&scope, &[first.id, second.id, first.id], false, 0).await.unwrap();
     let plain = |point: &Point| Point { dense: None, lexical: Sparse::default(), ..point.clone() };
     assert_eq!(of(found.clone(), &first), plain(&first));
     assert_eq!(of(found, &second), plain(&second));
-    let whole = of(store.get(&scope, &[first.id], true).await.unwrap(), &first);
+    let whole = of(store.get(&scope, &[first.id], true, 0).await.unwrap(), &first);
     let (vector, put) = (whole.dense.unwrap(), first.dense.unwrap());
     let length = put.iter().map(|number| number * number).sum::<f32>().sqrt();
     for (kept, put) in vector.iter().zip(&put) {
         assert!((kept - put / length).abs() < 1e-5, "{kept} is not {put} / {length}");
     }
-    assert_eq!(of(store.get(&scope, &[second.id], true).await.unwrap(), &second).dense, None);
+    assert_eq!(of(store.get(&scope, &[second.id], true, 0).await.unwrap(), &second).dense, None);
 }
 
 pub(crate) async fn what_has_the_same_id_is_replaced(store: &dyn Store, names: &Names) {
@@ -112,12 +112,12 @@ pub(crate) async fn what_has_the_same_id_is_replaced(store: &dyn Store, names: &
         }
         store.put(&scope, &all).await.unwrap();
         let legs = both(&mut random, 50);
-        assert_alike(&store.search(&scope, &legs, None).await.unwrap(), &naive::search(&all, &legs, None));
+        assert_alike(&store.search(&scope, &legs, None, 0).await.unwrap(), &naive::search(&all, &legs, None));
     }
-    let found = store.get(&scope, &[all[1].id], false).await.unwrap();
+    let found = store.get(&scope, &[all[1].id], false, 0).await.unwrap();
     assert_eq!(found[0].chunk.text, all[1].chunk.text);
     assert_eq!(
-        store.documents(&scope, None, None, 100).await.unwrap().iter().map(|(_, chunks)| chunks).sum::<u32>(),
+        store.documents(&scope, None, None, 100, 0).await.unwrap().iter().map(|(_, chunks)| chunks).sum::<u32>(),
         30
     );
 }
@@ -150,15 +150,15 @@ pub(crate) async fn what_is_deleted_is_gone_and_counted(store: &dyn Store, names
         assert_eq!(store.delete(&scope, &which).await.unwrap(), (before - left.len()) as u64, "{which:?}");
         assert_eq!(store.delete(&scope, &which).await.unwrap(), 0, "{which:?}");
         let legs = both(&mut random, 100);
-        assert_alike(&store.search(&scope, &legs, None).await.unwrap(), &naive::search(&left, &legs, None));
+        assert_alike(&store.search(&scope, &legs, None, 0).await.unwrap(), &naive::search(&left, &legs, None));
     }
-    assert_eq!(store.documents(&scope, None, None, 9).await.unwrap(), []);
+    assert_eq!(store.documents(&scope, None, None, 9, 0).await.unwrap(), []);
     assert_eq!(store.delete(&scope, &Which::Points(vec![])).await.unwrap(), 0);
     // What was emptied can be filled again.
     let again = points(&scope, 6, &mut random);
     store.put(&scope, &again).await.unwrap();
     let legs = both(&mut random, 100);
-    assert_alike(&store.search(&scope, &legs, None).await.unwrap(), &naive::search(&again, &legs, None));
+    assert_alike(&store.search(&scope, &legs, None, 0).await.unwrap(), &naive::search(&again, &legs, None));
 }
 
 pub(crate) async fn documents_come_in_pages(store: &dyn Store, names: &Names) {
@@ -176,7 +176,7 @@ pub(crate) async fn documents_come_in_pages(store: &dyn Store, names: &Names) {
     let mut after: Option<String> = None;
     let mut seen = Vec::new();
     loop {
-        let page = store.documents(&scope, None, after.as_deref(), 3).await.unwrap();
+        let page = store.documents(&scope, None, after.as_deref(), 3, 0).await.unwrap();
         assert!(page.len() <= 3);
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
@@ -189,8 +189,8 @@ pub(crate) async fn documents_come_in_pages(store: &dyn Store, names: &Names) {
         *chunks -= 2;
         *chunks > 0
     });
-    assert_eq!(store.documents(&scope, Some(&filter), None, 10).await.unwrap(), expected);
-    assert_eq!(store.documents(&scope, Some(&filter), Some("a"), 1).await.unwrap(), [("a/b".to_owned(), 2)]);
+    assert_eq!(store.documents(&scope, Some(&filter), None, 10, 0).await.unwrap(), expected);
+    assert_eq!(store.documents(&scope, Some(&filter), Some("a"), 1, 0).await.unwrap(), [("a/b".to_owned(), 2)]);
 }
 
 pub(crate) async fn chunks_come_in_order(store: &dyn Store, names: &Names) {
@@ -201,30 +201,68 @@ pub(crate) async fn chunks_come_in_order(store: &dyn Store, names: &Names) {
     all.reverse();
     filled(store, &scope, &all).await;
     let asked = ["doc-002", "doc-001", "doc-001", "no-such"].map(str::to_owned);
-    let found = store.chunks(&scope, &asked).await.unwrap();
+    let found = store.chunks(&scope, &asked, 0).await.unwrap();
     let expected = (0..140).map(|chunk| ("doc-001", chunk)).chain((0..3).map(|chunk| ("doc-002", chunk)));
     assert!(found.iter().map(|point| (point.chunk.document_id.as_str(), point.chunk.chunk)).eq(expected));
     assert!(found.iter().all(|point| point.dense.is_none()));
-    assert_eq!(store.chunks(&scope, &[]).await.unwrap(), []);
+    assert_eq!(store.chunks(&scope, &[], 0).await.unwrap(), []);
 }
 
 pub(crate) async fn what_has_expired_goes_in_every_scope(store: &dyn Store, names: &Names) {
     let scopes = [names.scope("acme"), names.scope("umbrella")];
     let mut random = Random::new(11);
+    let every_word = Sparse { indices: vec![3, 7], values: vec![1.0, 1.0] };
+    let documents = ["doc-000", "doc-001"].map(str::to_owned);
+    let ids = |scope: &Scope| points(scope, 4, &mut Random::new(0)).iter().map(|point| point.id).collect::<Vec<_>>();
     for scope in &scopes {
         let mut all = points(scope, 4, &mut random);
         for (point, expires) in all.iter_mut().zip([Some(100), Some(200), Some(201), None]) {
             point.expires = expires;
+            point.lexical = every_word.clone();
         }
+        all[0] = with(all[0].clone(), json!({"brief": 1}));
         filled(store, scope, &all).await;
     }
     for (now, left) in [(99, 4), (100, 3), (200, 2), (u64::from(u32::MAX), 1)] {
-        store.expire(&scopes[0].collection, now).await.unwrap();
-        for scope in &scopes {
-            let found = store.search(scope, &dense(&random.vector(), 9), None).await.unwrap();
-            assert_eq!(found.dense.unwrap().len(), left, "at {now}");
+        // Whether it has been removed or not, what has expired is not there.
+        for is_swept in [false, true] {
+            if is_swept {
+                let before = store.count(&scopes[0], 0).await.unwrap() as usize;
+                let mut of = store.expire(&scopes[0].collection, now).await.unwrap();
+                of.sort();
+                let due: Vec<_> = scopes.iter().map(|scope| scope.tenant.clone()).filter(|_| before > left).collect();
+                assert_eq!(of, due, "at {now}");
+            }
+            for scope in &scopes {
+                let legs = both(&mut random, 9);
+                let legs = Legs { lexical: Some((every_word.clone(), 9)), ..legs };
+                let found = store.search(scope, &legs, None, now).await.unwrap();
+                assert_eq!(found.dense.unwrap().len(), left, "at {now}");
+                assert_eq!(found.lexical.unwrap().len(), left, "at {now}");
+                assert_eq!(store.get(scope, &ids(scope), true, now).await.unwrap().len(), left);
+                assert_eq!(store.chunks(scope, &documents, now).await.unwrap().len(), left);
+                let listed = store.documents(scope, None, None, 9, now).await.unwrap();
+                assert_eq!(listed.iter().map(|(_, chunks)| *chunks as usize).sum::<usize>(), left);
+                assert_eq!(store.count(scope, now).await.unwrap() as usize, left);
+                assert_eq!(store.has_key(scope, "brief", now).await.unwrap(), now < 100);
+                assert_eq!(store.keys(scope, now).await.unwrap().len(), usize::from(now < 100));
+            }
         }
     }
+    // What is given more time lives longer, and nobody else's does.
+    let again = with(point(&scopes[0], "again", 0, &mut random), json!({"talk": "a"}));
+    let other = with(point(&scopes[0], "other", 0, &mut random), json!({"talk": "b"}));
+    let [again, other] = [again, other].map(|point| Point { expires: Some(1_000), ..point });
+    store.put(&scopes[0], &[again.clone(), other.clone()]).await.unwrap();
+    let talk = Filter::parse(&json!({"type": "eq", "key": "talk", "value": "a"})).unwrap();
+    store.prolong(&scopes[1], &talk, 9_000).await.unwrap();
+    let (scope, ids) = (&scopes[0], [again.id, other.id]);
+    let left = async |now| store.get(scope, &ids, false, now).await.unwrap();
+    assert_eq!(left(1_000).await.len(), 0);
+    store.prolong(&scopes[0], &talk, 2_000).await.unwrap();
+    let found = left(1_999).await;
+    assert_eq!(found.iter().map(|point| (point.id, point.expires)).collect::<Vec<_>>(), [(again.id, Some(2_000))]);
+    assert_eq!(left(2_000).await.len(), 0);
 }
 
 pub(crate) async fn many_may_write_at_once(store: &dyn Store, names: &Names) {
@@ -256,5 +294,5 @@ pub(crate) async fn many_may_write_at_once(store: &dyn Store, names: &Names) {
         one.unwrap();
     }
     let legs = both(&mut random, 100);
-    assert_alike(&store.search(&scope, &legs, None).await.unwrap(), &naive::search(&all, &legs, None));
+    assert_alike(&store.search(&scope, &legs, None, 0).await.unwrap(), &naive::search(&all, &legs, None));
 }

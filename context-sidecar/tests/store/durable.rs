@@ -78,7 +78,7 @@ async fn killed_while_writing_it_reopens_whole_and_nothing_acknowledged_is_lost(
             continue;
         }
         let found: BTreeMap<String, u32> =
-            store.documents(&scope(), None, None, 1_000_000).await.unwrap().into_iter().collect();
+            store.documents(&scope(), None, None, 1_000_000, 0).await.unwrap().into_iter().collect();
         assert!(found.values().all(|chunks| *chunks == CHUNKS), "half a document: {found:?}");
         let found: BTreeSet<usize> =
             found.keys().map(|name| name.trim_start_matches("doc-").parse().unwrap()).collect();
@@ -88,11 +88,11 @@ async fn killed_while_writing_it_reopens_whole_and_nothing_acknowledged_is_lost(
         for number in there.iter().rev().take(3) {
             let expected = document(*number);
             let ids: Vec<_> = expected.iter().map(|point| point.id).collect();
-            let mut read = store.get(&scope(), &ids, true).await.unwrap();
+            let mut read = store.get(&scope(), &ids, true, 0).await.unwrap();
             read.sort_by_key(|point| point.chunk.chunk);
             assert!(read.iter().map(|point| &point.chunk).eq(expected.iter().map(|point| &point.chunk)));
             let legs = Legs { dense: None, lexical: Some((expected[0].lexical.clone(), 1_000)) };
-            let hits = store.search(&scope(), &legs, None).await.unwrap().lexical.unwrap();
+            let hits = store.search(&scope(), &legs, None, 0).await.unwrap().lexical.unwrap();
             assert!(hits.iter().any(|hit| hit.id == ids[0]));
         }
     }
@@ -186,9 +186,9 @@ fn helper_fills_its_volume() {
         let legs = Legs { dense: Some((random.vector(), 50)), lexical: Some((random.words(6), 50)) };
         for round in 0..3 {
             // Whatever was acknowledged is found and read, whatever was refused is not there.
-            assert_alike(&store.search(&scope(), &legs, None).await.unwrap(), &naive::search(&all, &legs, None));
+            assert_alike(&store.search(&scope(), &legs, None, 0).await.unwrap(), &naive::search(&all, &legs, None));
             let ids: Vec<_> = all.iter().map(|point| point.id).collect();
-            assert_eq!(store.get(&scope(), &ids, false).await.unwrap().len(), all.len());
+            assert_eq!(store.get(&scope(), &ids, false, 0).await.unwrap().len(), all.len());
             store.ping().await.unwrap();
             let batch: Vec<_> = (20_000..20_200).map(|number| large(number, &mut random)).collect();
             let again = store.put(&scope(), &batch).await;
@@ -203,7 +203,7 @@ fn helper_fills_its_volume() {
         all.push(one);
         drop(store);
         let store = Embedded::open(&directory).unwrap();
-        assert_alike(&store.search(&scope(), &legs, None).await.unwrap(), &naive::search(&all, &legs, None));
+        assert_alike(&store.search(&scope(), &legs, None, 0).await.unwrap(), &naive::search(&all, &legs, None));
         println!("it went on");
     });
 }
@@ -219,11 +219,11 @@ async fn a_store_is_one_processs_alone_and_the_next_ones_as_it_was() {
     let Err(Fault::Refused(told)) = Embedded::open(directory.path()) else { panic!("two have it") };
     assert!(told.contains("in use by another process") && told.contains("CONTEXT_DATA_DIR"), "{told}");
     let legs = Legs { dense: Some((random.vector(), 50)), lexical: Some((random.words(6), 50)) };
-    let before = store.search(&scope(), &legs, None).await.unwrap();
+    let before = store.search(&scope(), &legs, None, 0).await.unwrap();
     drop(store);
     let store = Embedded::open(directory.path()).unwrap();
     assert_eq!(store.collection(&scope().collection).await.unwrap(), Some(kind()));
-    assert_eq!(store.search(&scope(), &legs, None).await.unwrap(), before);
+    assert_eq!(store.search(&scope(), &legs, None, 0).await.unwrap(), before);
     assert_eq!(store.describe(), format!("embedded {}", directory.path().display()));
 }
 
@@ -253,7 +253,7 @@ async fn what_is_damaged_or_of_a_newer_version_is_told() {
         bytes[at] ^= 0x10;
         fs::write(&path, &bytes).unwrap();
         match Embedded::open(directory.path()) {
-            Ok(store) => assert_eq!(store.documents(&scope(), None, None, 99).await.unwrap().len(), 20, "{at}"),
+            Ok(store) => assert_eq!(store.documents(&scope(), None, None, 99, 0).await.unwrap().len(), 20, "{at}"),
             Err(Fault::Corrupt(_)) => noticed += 1,
             Err(other) => panic!("{at}: {other:?}"),
         }

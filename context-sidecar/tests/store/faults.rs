@@ -42,7 +42,7 @@ async fn searched(reply: Reply) -> Fault {
     let server = Scripted::start(move |asked| {
         if asked.is("/collections/docs/points/query/batch") { reply.clone() } else { as_usual(asked, "1.18.2") }
     });
-    let found = timeout(PATIENCE, store(server.url()).search(&scope(), &legs(), None)).await.unwrap();
+    let found = timeout(PATIENCE, store(server.url()).search(&scope(), &legs(), None, 0)).await.unwrap();
     found.unwrap_err()
 }
 
@@ -123,10 +123,10 @@ async fn what_fails_for_a_moment_is_tried_once_more() {
             if fails { reply.clone() } else { as_usual(asked, "1.18.2") }
         });
         let store = store(server.url());
-        store.search(&scope(), &legs(), None).await.unwrap();
+        store.search(&scope(), &legs(), None, 0).await.unwrap();
         for failures in [1, 2] {
             left.store(failures, Ordering::SeqCst);
-            assert_eq!(store.search(&scope(), &legs(), None).await.is_ok(), failures == 1);
+            assert_eq!(store.search(&scope(), &legs(), None, 0).await.is_ok(), failures == 1);
             left.store(failures, Ordering::SeqCst);
             let mut random = Random::new(7);
             assert_eq!(store.put(&scope(), &points(&scope(), 2, &mut random)).await.is_ok(), failures == 1);
@@ -147,10 +147,10 @@ async fn every_request_says_whose_points_it_is_about() {
     let filter = filter.unwrap();
     let (scope, ids) = (scope(), [PointId::of(&scope(), "a", 0, "")]);
     let documents = ["a".to_owned()];
-    store.search(&scope, &legs(), Some(&filter)).await.unwrap();
-    store.get(&scope, &ids, true).await.unwrap();
-    store.chunks(&scope, &documents).await.unwrap();
-    store.documents(&scope, Some(&filter), None, 5).await.unwrap();
+    store.search(&scope, &legs(), Some(&filter), 0).await.unwrap();
+    store.get(&scope, &ids, true, 0).await.unwrap();
+    store.chunks(&scope, &documents, 0).await.unwrap();
+    store.documents(&scope, Some(&filter), None, 5, 0).await.unwrap();
     for which in [Which::Points(ids.to_vec()), Which::Documents(documents.to_vec()), Which::Where(filter), Which::All] {
         store.delete(&scope, &which).await.unwrap();
     }
@@ -185,7 +185,7 @@ async fn a_point_of_another_tenant_in_an_answer_is_left_out() {
     let server = Scripted::start(move |asked| {
         if asked.is("/collections/docs/points/scroll") { result(page.clone()) } else { as_usual(asked, "1.18.2") }
     });
-    let found = store(server.url()).chunks(&scope(), &["a".to_owned()]).await.unwrap();
+    let found = store(server.url()).chunks(&scope(), &["a".to_owned()], 0).await.unwrap();
     assert_eq!(found.iter().map(|point| point.id).collect::<Vec<_>>(), [PointId::of(&scope(), "acme", 0, "")]);
 }
 
@@ -224,7 +224,7 @@ async fn what_is_read_is_agreed_on_where_that_is_wanted() {
     let server = Scripted::start(|asked| as_usual(asked, "1.18.2"));
     let settings = Settings { url: server.url(), consistency: Some(Consistency::Quorum), ..Settings::default() };
     let store = Qdrant::new(settings, &Roots::default()).unwrap();
-    store.search(&scope(), &legs(), None).await.unwrap();
+    store.search(&scope(), &legs(), None, 0).await.unwrap();
     let asked = server.asked();
     let search = asked.iter().find(|asked| asked.is("/collections/docs/points/query/batch")).unwrap();
     assert!(search.line.contains("?consistency=quorum"), "{}", search.line);

@@ -42,10 +42,10 @@ async fn look(store: &dyn Store, scope: &context_core::scope::Scope, points: &[P
     let expected: BTreeSet<_> =
         points.iter().filter(|point| filter.holds(&point.chunk.metadata)).map(|point| point.id).collect();
     let legs = Legs { dense: Some((vec![0.25; crate::data::DIMENSION], 100)), lexical: None };
-    let found = store.search(scope, &legs, Some(&filter)).await.unwrap();
+    let found = store.search(scope, &legs, Some(&filter), 0).await.unwrap();
     let found: BTreeSet<_> = found.dense.unwrap().iter().map(|hit| hit.id).collect();
     assert_eq!(found, expected, "{filter:?}");
-    let documents = store.documents(scope, Some(&filter), None, 100).await.unwrap();
+    let documents = store.documents(scope, Some(&filter), None, 100, 0).await.unwrap();
     assert_eq!(documents.len(), expected.len(), "{filter:?}");
 }
 

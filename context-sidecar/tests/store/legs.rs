@@ -25,17 +25,17 @@ pub(crate) async fn both_legs_score_as_they_should(store: &dyn Store, names: &Na
         let legs = both(&mut random, limit);
         let expected = naive::search(&all, &legs, None);
         assert!(expected.lexical.as_ref().is_some_and(|hits| hits.len() > limit.min(20) / 2), "{expected:?}");
-        assert_alike(&store.search(&scope, &legs, None).await.unwrap(), &expected);
+        assert_alike(&store.search(&scope, &legs, None, 0).await.unwrap(), &expected);
         for half in [Legs { dense: None, ..legs.clone() }, Legs { lexical: None, ..legs.clone() }] {
-            assert_alike(&store.search(&scope, &half, None).await.unwrap(), &naive::search(&all, &half, None));
+            assert_alike(&store.search(&scope, &half, None, 0).await.unwrap(), &naive::search(&all, &half, None));
         }
     }
     // A vector counts by its direction only.
     let (vector, limit) = both(&mut random, 9).dense.unwrap();
     let longer: Vec<f32> = vector.iter().map(|number| number * 4.0).collect();
     assert_alike(
-        &store.search(&scope, &dense(&longer, limit), None).await.unwrap(),
-        &store.search(&scope, &dense(&vector, limit), None).await.unwrap(),
+        &store.search(&scope, &dense(&longer, limit), None, 0).await.unwrap(),
+        &store.search(&scope, &dense(&vector, limit), None, 0).await.unwrap(),
     );
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn ties_go_by_id(store: &dyn Store, names: &Names) {
             dense: twin.dense.clone().map(|vector| (vector, limit)),
             lexical: Some((twin.lexical.clone(), limit)),
         };
-        let found = store.search(&scope, &legs, None).await.unwrap();
+        let found = store.search(&scope, &legs, None, 0).await.unwrap();
         for hits in [found.dense.unwrap(), found.lexical.unwrap()] {
             assert_eq!(hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), first[..limit]);
         }
@@ -76,16 +76,16 @@ pub(crate) async fn a_leg_finds_only_what_it_can(store: &dyn Store, names: &Name
     }
     filled(store, &scope, &all).await;
     let legs = both(&mut random, 20);
-    let found = store.search(&scope, &legs, None).await.unwrap();
+    let found = store.search(&scope, &legs, None, 0).await.unwrap();
     assert_eq!(found.dense.as_ref().unwrap().len(), 8);
     assert_alike(&found, &naive::search(&all, &legs, None));
     let nothing = Found { dense: Some(vec![]), lexical: Some(vec![]) };
     let none = Legs { dense: Some((random.vector(), 0)), lexical: Some((Sparse::default(), 5)) };
-    assert_eq!(store.search(&scope, &none, None).await.unwrap(), nothing);
+    assert_eq!(store.search(&scope, &none, None, 0).await.unwrap(), nothing);
     let unheard_of = Legs { dense: None, lexical: Some((Sparse { indices: vec![u32::MAX], values: vec![1.0] }, 5)) };
-    assert_eq!(store.search(&scope, &unheard_of, None).await.unwrap().lexical, Some(vec![]));
+    assert_eq!(store.search(&scope, &unheard_of, None, 0).await.unwrap().lexical, Some(vec![]));
     assert_eq!(
-        ids(&store.get(&scope, &all.iter().map(|point| point.id).collect::<Vec<_>>(), false).await.unwrap()),
+        ids(&store.get(&scope, &all.iter().map(|point| point.id).collect::<Vec<_>>(), false, 0).await.unwrap()),
         ids(&all)
     );
 }
@@ -96,11 +96,11 @@ pub(crate) async fn a_thousand_can_be_found(store: &dyn Store, names: &Names) {
     let all = points(&scope, 1_203, &mut random);
     filled(store, &scope, &all).await;
     let legs = both(&mut random, 1_000);
-    let found = store.search(&scope, &legs, None).await.unwrap();
+    let found = store.search(&scope, &legs, None, 0).await.unwrap();
     assert_eq!(found.dense.as_ref().unwrap().len(), 1_000);
     assert_alike(&found, &naive::search(&all, &legs, None));
     let found: Vec<_> = found.dense.unwrap().iter().map(|hit| hit.id).collect();
-    let fetched = store.get(&scope, &found, false).await.unwrap();
+    let fetched = store.get(&scope, &found, false, 0).await.unwrap();
     assert_eq!(fetched.len(), 1_000);
     assert!(fetched.iter().all(|point| found.contains(&point.id)));
 }
@@ -133,13 +133,13 @@ pub(crate) async fn vectors_that_are_none_are_refused(store: &dyn Store, names: 
         assert!(matches!((&fault, mismatch), (Fault::Mismatch(_), true) | (Fault::Refused(_), false)), "{fault:?}");
     }
     // Nothing of it was written.
-    assert_eq!(store.documents(&scope, None, None, 9).await.unwrap(), []);
+    assert_eq!(store.documents(&scope, None, None, 9, 0).await.unwrap(), []);
     for (vector, mismatch) in [(&short, true), (&nan, false)] {
-        let fault = store.search(&scope, &dense(vector, 5), None).await.unwrap_err();
+        let fault = store.search(&scope, &dense(vector, 5), None, 0).await.unwrap_err();
         assert!(matches!((&fault, mismatch), (Fault::Mismatch(_), true) | (Fault::Refused(_), false)), "{fault:?}");
     }
     let words_only = Scope { collection: names.collection("words"), ..scope.clone() };
     store.create(&words_only.collection, &Kind { dense: None }).await.unwrap();
     assert!(matches!(store.put(&words_only, &good).await, Err(Fault::Mismatch(_))));
-    assert!(matches!(store.search(&words_only, &dense(&random.vector(), 5), None).await, Err(Fault::Mismatch(_))));
+    assert!(matches!(store.search(&words_only, &dense(&random.vector(), 5), None, 0).await, Err(Fault::Mismatch(_))));
 }

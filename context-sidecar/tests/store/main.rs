@@ -19,6 +19,8 @@ mod legs;
 mod naive;
 mod scripted;
 mod server;
+#[path = "../support/qdrant.rs"]
+mod support;
 mod tenants;
 
 use context_sidecar::store::embedded::Embedded;

@@ -80,19 +80,19 @@ async fn sees(store: &dyn Store, own: &Own, both: &[Own; 2], red: &Filter, rando
     let scope = &own.scope;
     let everybodys: Vec<PointId> = both.iter().flat_map(|own| own.points.keys().copied()).collect();
     let mut got: Vec<PointId> =
-        store.get(scope, &everybodys, false).await.unwrap().iter().map(|point| point.id).collect();
+        store.get(scope, &everybodys, false, 0).await.unwrap().iter().map(|point| point.id).collect();
     got.sort();
     assert_eq!(got, own.points.keys().copied().collect::<Vec<_>>());
     let mut documents: BTreeMap<String, u32> = BTreeMap::new();
     for point in own.points.values() {
         *documents.entry(point.chunk.document_id.clone()).or_default() += 1;
     }
-    assert_eq!(store.documents(scope, None, None, 100).await.unwrap(), documents.into_iter().collect::<Vec<_>>());
+    assert_eq!(store.documents(scope, None, None, 100, 0).await.unwrap(), documents.into_iter().collect::<Vec<_>>());
     let all: Vec<String> = (0..6).map(|number| format!("doc-{number}")).collect();
-    assert_eq!(store.chunks(scope, &all).await.unwrap().len(), own.points.len());
+    assert_eq!(store.chunks(scope, &all, 0).await.unwrap().len(), own.points.len());
     let legs = Legs { dense: Some((random.vector(), 100)), lexical: Some((random.words(30), 100)) };
     for filter in [None, Some(red)] {
-        let found = store.search(scope, &legs, filter).await.unwrap();
+        let found = store.search(scope, &legs, filter, 0).await.unwrap();
         let due = own.points.values().filter(|point| filter.is_none_or(|filter| filter.holds(&point.chunk.metadata)));
         let (meant, worded) = (found.dense.unwrap(), found.lexical.unwrap());
         assert_eq!(meant.len(), due.count());

@@ -6,7 +6,7 @@ use context_core::document::Document;
 use http::header::CONTENT_TYPE;
 
 use crate::{
-    api::{App, Asked},
+    api::{App, Asked, route::Parameter},
     failure::{Failure, Kind},
     files::{self, Format, Placed, Unreadable},
     ingest::ItemFailure,
@@ -16,12 +16,12 @@ use crate::{
 pub(in crate::api) const TYPES: [&str; 4] = ["text/plain", "text/markdown", "text/html", "application/x-ndjson"];
 
 /// What stands behind the `?`, and goes with a file alone.
-pub(super) const QUERY: &[(&str, &str)] = &[
-    ("collection", "Of a file: into which collection. Default: that of the configuration."),
-    ("id", "Of a file: its document's id. Of JSON Lines: what lines without an id are named after."),
-    ("title", "Of a file: its title. Default: what it says itself."),
-    ("url", "Of a file: where people find it."),
-    ("ttl_seconds", "Of a file: it is gone after so many seconds. Default: it stays."),
+pub(super) const QUERY: &[Parameter] = &[
+    Parameter::text("collection", "Of a file: into which collection. Default: that of the configuration."),
+    Parameter::text("id", "Of a file: its document's id. Of JSON Lines: what lines without an id are named after."),
+    Parameter::text("title", "Of a file: its title. Default: what it says itself."),
+    Parameter::text("url", "Of a file: where people find it."),
+    Parameter::up_to(usize::MAX, "ttl_seconds", "Of a file: it is gone after so many seconds. Default: it stays."),
 ];
 
 /// What is never text.

@@ -12,7 +12,7 @@ use context_core::{
     point::{Point, PointId},
     scope::{Collection, Scope, Tenant},
 };
-use redb::{Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition, WriteTransaction};
 use uuid::Uuid;
 
 use super::{
@@ -201,12 +201,7 @@ impl Disk {
         let key = |id: PointId| (scope.collection.as_str(), scope.tenant.as_str(), id.uuid().as_u128());
         let removed = self.with(|database| {
             let write = database.begin_write()?;
-            let (mut words, commit) = (Ok(Vec::new()), {
-                let mut numbers = write.open_table(NUMBERS)?;
-                let commit = numbers.get("commits")?.map_or(0, |commits| commits.value()) + 1;
-                numbers.insert("commits", commit)?;
-                commit
-            });
+            let (mut words, commit) = (Ok(Vec::new()), next(&write)?);
             {
                 let (mut payloads, mut vectors) = (write.open_table(PAYLOADS)?, write.open_table(VECTORS)?);
                 let mut old = |vectors: &[u8]| {
@@ -238,6 +233,29 @@ impl Disk {
         removed.map(Removed::tidy).map_err(|()| damaged(&self.path))
     }
 
+    /// Gives points another time to be gone, all of them or none.
+    pub(super) fn prolong(&self, scope: &Scope, ids: &[PointId], expires: u64) -> Result<Removed, Fault> {
+        let done = self.with(|database| {
+            let write = database.begin_write()?;
+            let commit = next(&write)?;
+            {
+                let mut payloads = write.open_table(PAYLOADS)?;
+                for id in ids {
+                    let key = (scope.collection.as_str(), scope.tenant.as_str(), id.uuid().as_u128());
+                    let Some(payload) = payloads.get(key)?.map(|payload| record::prolonged(payload.value(), expires))
+                    else {
+                        continue;
+                    };
+                    let Ok(payload) = payload else { return Ok(Err(())) };
+                    payloads.insert(key, payload.as_slice())?;
+                }
+            }
+            write.commit()?;
+            Ok(Ok(Removed { words: Vec::new(), commit }))
+        })?;
+        done.map_err(|()| damaged(&self.path))
+    }
+
     /// Reads the points that are there, in the order of `ids`.
     pub(super) fn read(&self, scope: &Scope, ids: &[PointId], with_vectors: bool) -> Result<Vec<Point>, Fault> {
         let found = self.with(|database| {
@@ -267,6 +285,14 @@ impl Removed {
         self.words.dedup();
         self
     }
+}
+
+/// The number of a write.
+fn next(write: &WriteTransaction) -> Result<u64, redb::Error> {
+    let mut numbers = write.open_table(NUMBERS)?;
+    let commit = numbers.get("commits")?.map_or(0, |commits| commits.value()) + 1;
+    numbers.insert("commits", commit)?;
+    Ok(commit)
 }
 
 /// Opens the file. To `check` it costs reading all of it, which is done at the start anyway.

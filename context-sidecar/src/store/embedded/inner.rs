@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use context_core::{
+    filter::Filter,
     point::PointId,
     scope::{Collection, Scope},
 };
@@ -128,6 +129,20 @@ impl Inner {
         Ok(ids.len() as u64)
     }
 
+    /// Gives points another time to be gone.
+    pub(super) fn prolong(&self, scope: &Scope, filter: &Filter, expires: u64) -> Result<(), Fault> {
+        let mut last = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rows) = self.rows(scope)? else { return Ok(()) };
+        let ids = rows.read().unwrap_or_else(PoisonError::into_inner).of_filter(filter);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let done = self.disk.prolong(scope, &ids, expires);
+        self.written(&mut last, done)?;
+        rows.write().unwrap_or_else(PoisonError::into_inner).prolong(&ids, expires);
+        Ok(())
+    }
+
     /// The words of what was removed. A write that failed may be on the disk all the same, where the error came after it
     /// had been written: then memory is read anew.
     fn written(&self, last: &mut u64, done: Result<Removed, Fault>) -> Result<Vec<u32>, Fault> {
@@ -188,7 +203,7 @@ mod tests {
         let failed = Err(Fault::Unavailable("the disk is gone".to_owned()));
         let told = inner.written(&mut inner.writer.lock().unwrap(), failed).unwrap_err();
         assert_eq!(told, Fault::Unavailable("the disk is gone".to_owned()));
-        let documents = inner.ask(&scope, |rows| rows.documents(None, None, 9)).unwrap();
+        let documents = inner.ask(&scope, |rows| rows.documents(None, None, 9, 0)).unwrap();
         assert_eq!(documents, [("b".to_owned(), 1)]);
         inner.put(&scope, vec![record(&scope, "c")]).unwrap();
         assert_eq!(inner.ask(&scope, Rows::len).unwrap(), 2);

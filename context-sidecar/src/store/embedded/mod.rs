@@ -26,13 +26,14 @@ use async_trait::async_trait;
 use context_core::{
     filter::Filter,
     point::{Point, PointId},
-    scope::{Collection, Scope},
+    scope::{Collection, Scope, Tenant},
 };
 
 use super::{Fault, Found, Kind, Legs, Store, Which, valid};
 use disk::Disk;
 use inner::Inner;
 use record::Record;
+use rows::Rows;
 
 /// The most chunks, of all collections and tenants together. Beyond that, looking at all of them takes too long, and too
 /// much memory for a sidecar: some 360 MB, and 1 GB on the disk, at 384 numbers a vector.
@@ -83,6 +84,12 @@ impl Embedded {
     }
 }
 
+/// Those that have not expired.
+fn living(mut points: Vec<Point>, now: u64) -> Vec<Point> {
+    points.retain(|point| point.expires.is_none_or(|expires| expires > now));
+    points
+}
+
 #[async_trait]
 impl Store for Embedded {
     fn describe(&self) -> String {
@@ -103,6 +110,13 @@ impl Store for Embedded {
         }
     }
 
+    async fn collections(&self) -> Result<Vec<Collection>, Fault> {
+        let index = self.0.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<Collection> = index.kinds.keys().cloned().collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault> {
         let (name, kind) = (name.clone(), kind.clone());
         self.blocking(move |inner| {
@@ -117,7 +131,7 @@ impl Store for Embedded {
         .await
     }
 
-    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>, now: u64) -> Result<Found, Fault> {
         let kind = self.0.kind(&scope.collection)?;
         valid::legs(legs, &kind)?;
         let Some(rows) = self.0.rows(scope)? else {
@@ -130,25 +144,27 @@ impl Store for Embedded {
             // A writer that is about to show what it wrote is not waited for on this thread.
             let rows = rows.try_read().ok().filter(|rows| rows.work(kind.dimension()) < AT_ONCE);
             if let Some(rows) = rows {
-                return Ok(rows.search(legs, filter));
+                return Ok(rows.search(legs, filter, now));
             }
         }
         let (legs, filter) = (legs.clone(), filter.cloned());
-        self.blocking(move |_| Ok(rows.read().unwrap_or_else(PoisonError::into_inner).search(&legs, filter.as_ref())))
-            .await
+        self.blocking(move |_| {
+            Ok(rows.read().unwrap_or_else(PoisonError::into_inner).search(&legs, filter.as_ref(), now))
+        })
+        .await
     }
 
-    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault> {
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool, now: u64) -> Result<Vec<Point>, Fault> {
         self.0.kind(&scope.collection)?;
         let (scope, ids) = (scope.clone(), ids.to_vec());
-        self.blocking(move |inner| inner.disk.read(&scope, &ids, vectors)).await
+        self.blocking(move |inner| inner.disk.read(&scope, &ids, vectors).map(|points| living(points, now))).await
     }
 
-    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault> {
+    async fn chunks(&self, scope: &Scope, documents: &[String], now: u64) -> Result<Vec<Point>, Fault> {
         let (scope, documents) = (scope.clone(), documents.to_vec());
         self.blocking(move |inner| {
             let ids = inner.ask(&scope, |rows| rows.of_documents(&documents))?;
-            inner.disk.read(&scope, &ids, false)
+            inner.disk.read(&scope, &ids, false).map(|points| living(points, now))
         })
         .await
     }
@@ -159,10 +175,23 @@ impl Store for Embedded {
         filter: Option<&Filter>,
         after: Option<&str>,
         limit: usize,
+        now: u64,
     ) -> Result<Vec<(String, u32)>, Fault> {
         let (scope, filter, after) = (scope.clone(), filter.cloned(), after.map(str::to_owned));
-        self.blocking(move |inner| inner.ask(&scope, |rows| rows.documents(filter.as_ref(), after.as_deref(), limit)))
-            .await
+        let documents = move |rows: &Rows| rows.documents(filter.as_ref(), after.as_deref(), limit, now);
+        self.blocking(move |inner| inner.ask(&scope, documents)).await
+    }
+
+    async fn count(&self, scope: &Scope, now: u64) -> Result<u64, Fault> {
+        self.0.ask(scope, |rows| rows.count(now) as u64)
+    }
+
+    async fn has_key(&self, scope: &Scope, key: &str, now: u64) -> Result<bool, Fault> {
+        self.0.ask(scope, |rows| rows.has_key(key, now))
+    }
+
+    async fn keys(&self, scope: &Scope, now: u64) -> Result<Vec<String>, Fault> {
+        self.0.ask(scope, |rows| rows.keys(now))
     }
 
     async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
@@ -197,7 +226,12 @@ impl Store for Embedded {
         .await
     }
 
-    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault> {
+    async fn prolong(&self, scope: &Scope, filter: &Filter, expires: u64) -> Result<(), Fault> {
+        let (scope, filter) = (scope.clone(), filter.clone());
+        self.blocking(move |inner| inner.prolong(&scope, &filter, expires)).await
+    }
+
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<Vec<Tenant>, Fault> {
         self.0.kind(collection)?;
         let collection = collection.clone();
         self.blocking(move |inner| {
@@ -205,7 +239,13 @@ impl Store for Embedded {
                 let index = inner.index.read().unwrap_or_else(PoisonError::into_inner);
                 index.scopes.keys().filter(|scope| scope.collection == collection).cloned().collect()
             };
-            scopes.iter().try_for_each(|scope| inner.delete(scope, |rows| rows.expired(now)).map(|_| ()))
+            let mut of = Vec::new();
+            for scope in scopes {
+                if inner.delete(&scope, |rows| rows.expired(now))? > 0 {
+                    of.push(scope.tenant);
+                }
+            }
+            Ok(of)
         })
         .await
     }

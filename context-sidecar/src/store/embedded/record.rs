@@ -78,6 +78,13 @@ impl Record {
     }
 }
 
+/// The same payload, to be gone at another time.
+pub(super) fn prolonged(payload: &[u8], expires: u64) -> Result<Vec<u8>, Damaged> {
+    let Read { chunk, hash, written, .. } = serde_json::from_slice(payload).map_err(|_| Damaged)?;
+    let payload = Written { chunk: &chunk, hash: &hash, written, expires: Some(expires) };
+    serde_json::to_vec(&payload).map_err(|_| Damaged)
+}
+
 /// How many numbers the dense vector has, itself, and the words with their weights.
 fn encode(dense: Option<&[f32]>, words: &Sparse) -> Vec<u8> {
     let dense = dense.unwrap_or_default();

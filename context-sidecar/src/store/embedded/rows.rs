@@ -1,11 +1,12 @@
 //! What a scope has in memory: all that a search looks at. There is one for each tenant of a collection, so that nothing
 //! that is done for a tenant can see another's, and a word weighs what it does among the tenant's own chunks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use context_core::{document::Metadata, filter::Filter, point::PointId};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -36,6 +37,14 @@ pub(super) struct Rows {
     by_document: BTreeMap<Arc<str>, Vec<u32>>,
     matrix: Matrix,
     postings: Postings,
+    /// Before this nothing expires.
+    soonest: u64,
+}
+
+impl Row {
+    fn lives(&self, now: u64) -> bool {
+        self.expires.is_none_or(|expires| expires > now)
+    }
 }
 
 impl Rows {
@@ -48,6 +57,7 @@ impl Rows {
             by_document: BTreeMap::new(),
             matrix: Matrix::new(dimension),
             postings: Postings::default(),
+            soonest: u64::MAX,
         }
     }
 
@@ -94,6 +104,7 @@ impl Rows {
         self.by_id.insert(id, slot);
         self.by_document.entry(Arc::clone(&document)).or_default().push(slot);
         let worded = !lexical.indices.is_empty();
+        self.soonest = self.soonest.min(expires.unwrap_or(u64::MAX));
         if let Some(place) = self.slots.get_mut(slot as usize) {
             *place = Some(Row { id, document, chunk, expires, metadata, meant: dense.is_some(), worded });
         }
@@ -117,13 +128,33 @@ impl Rows {
             self.free.push(slot);
         }
         self.postings.remove(words, worded, |slot| gone.get(slot as usize) == Some(&true));
+        self.look_who_is_next();
+    }
+
+    /// Gives points another time to be gone.
+    pub(super) fn prolong(&mut self, ids: &[PointId], expires: u64) {
+        for slot in ids.iter().filter_map(|id| self.by_id.get(id)) {
+            let row = self.slots.get_mut(*slot as usize).and_then(Option::as_mut);
+            row.into_iter().for_each(|row| row.expires = Some(expires));
+        }
+        self.look_who_is_next();
+    }
+
+    fn look_who_is_next(&mut self) {
+        let expiring = self.slots.iter().flatten().filter_map(|row| row.expires);
+        self.soonest = expiring.min().unwrap_or(u64::MAX);
     }
 
     /// The best of each leg.
-    pub(super) fn search(&self, legs: &Legs, filter: Option<&Filter>) -> Found {
+    pub(super) fn search(&self, legs: &Legs, filter: Option<&Filter>, now: u64) -> Found {
         let fitting = filter.map(|filter| self.fitting(filter));
-        let fits = |slot: usize| fitting.as_ref().is_none_or(|fitting| fitting.get(slot) == Some(&true));
         let row = |slot: usize| self.slots.get(slot).and_then(Option::as_ref);
+        // Mostly nothing has expired: then no row is looked at for it.
+        let all_live = now < self.soonest;
+        let fits = |slot: usize| {
+            fitting.as_ref().is_none_or(|fitting| fitting.get(slot) == Some(&true))
+                && (all_live || row(slot).is_some_and(|row| row.lives(now)))
+        };
         let id = |slot: usize| row(slot).map_or(Uuid::nil().into(), |row| row.id);
         Found {
             dense: legs.dense.as_ref().map(|(vector, limit)| {
@@ -168,11 +199,17 @@ impl Rows {
     }
 
     /// Documents after `after` in the order of their ids, with how many of their chunks fit.
-    pub(super) fn documents(&self, filter: Option<&Filter>, after: Option<&str>, limit: usize) -> Vec<(String, u32)> {
+    pub(super) fn documents(
+        &self,
+        filter: Option<&Filter>,
+        after: Option<&str>,
+        limit: usize,
+        now: u64,
+    ) -> Vec<(String, u32)> {
         let nothing = Metadata::new();
         let fits = |slot: &&u32| -> bool {
             let Some(row) = self.row(**slot) else { return false };
-            filter.is_none_or(|filter| filter.holds(row.metadata.as_deref().unwrap_or(&nothing)))
+            row.lives(now) && filter.is_none_or(|filter| filter.holds(row.metadata.as_deref().unwrap_or(&nothing)))
         };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.by_document
@@ -182,6 +219,32 @@ impl Rows {
             .take(limit)
             .map(|(document, chunks)| (document, u32::try_from(chunks).unwrap_or(u32::MAX)))
             .collect()
+    }
+
+    /// How many points there are.
+    pub(super) fn count(&self, now: u64) -> usize {
+        if now < self.soonest { self.len() } else { self.slots.iter().flatten().filter(|row| row.lives(now)).count() }
+    }
+
+    /// Whether any has metadata of this key that is not empty.
+    pub(super) fn has_key(&self, key: &str, now: u64) -> bool {
+        self.known(now).any(|metadata| metadata.get(key).is_some_and(is_something))
+    }
+
+    /// The keys of all metadata, in order.
+    pub(super) fn keys(&self, now: u64) -> Vec<String> {
+        let keys: BTreeSet<&String> = self.known(now).flat_map(Metadata::keys).collect();
+        keys.into_iter().cloned().collect()
+    }
+
+    /// What is known of documents; of those whose chunks share it, once.
+    fn known(&self, now: u64) -> impl Iterator<Item = &Metadata> {
+        let mut last: Option<&Arc<Metadata>> = None;
+        let living = self.slots.iter().flatten().filter(move |row| row.lives(now));
+        living.filter_map(|row| row.metadata.as_ref()).filter_map(move |metadata| {
+            let known = last.replace(metadata).is_some_and(|last| Arc::ptr_eq(last, metadata));
+            (!known).then_some(&**metadata)
+        })
     }
 
     /// The points of documents, in the order of documents and chunks.
@@ -214,4 +277,9 @@ impl Rows {
         let rows = self.slots.iter().flatten();
         rows.filter(|row| row.expires.is_some_and(|expires| expires <= now)).map(|row| row.id).collect()
     }
+}
+
+/// As Qdrant sees it: neither null nor a list of nothing.
+fn is_something(value: &Value) -> bool {
+    !value.is_null() && value.as_array().is_none_or(|members| !members.is_empty())
 }

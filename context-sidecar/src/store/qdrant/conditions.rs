@@ -9,7 +9,7 @@ use context_core::{
 };
 use serde_json::{Map, Value, json};
 
-/// The points of a tenant.
+/// The points of a tenant, those that have expired, too.
 pub(super) fn of(tenant: &Tenant) -> Value {
     json!({ "must": [owned(tenant)] })
 }
@@ -18,6 +18,21 @@ pub(super) fn of(tenant: &Tenant) -> Value {
 pub(super) fn fitting(tenant: &Tenant, filter: Option<&Filter>) -> Value {
     let conditions: Vec<Value> = [owned(tenant)].into_iter().chain(filter.map(condition)).collect();
     json!({ "must": conditions })
+}
+
+/// The same, as far as they have not expired.
+pub(super) fn living(of: Value, now: u64) -> Value {
+    let mut of = of;
+    if let Some(conditions) = of.as_object_mut() {
+        conditions.insert("must_not".to_owned(), json!([has_expired(now)]));
+    }
+    of
+}
+
+/// The points of a tenant that have metadata of this key.
+pub(super) fn having(tenant: &Tenant, key: &str) -> Value {
+    let has = json!({ "must_not": [{ "is_empty": { "key": path(key) } }] });
+    json!({ "must": [owned(tenant), has] })
 }
 
 /// Those of these points that are the tenant's.
@@ -32,7 +47,11 @@ pub(super) fn documents(tenant: &Tenant, documents: &[String]) -> Value {
 
 /// What is to be gone by `now`, whosever it is.
 pub(super) fn expired(now: u64) -> Value {
-    json!({ "must": [{ "key": "expires", "range": { "lte": now } }] })
+    json!({ "must": [has_expired(now)] })
+}
+
+fn has_expired(now: u64) -> Value {
+    json!({ "key": "expires", "range": { "lte": now } })
 }
 
 fn owned(tenant: &Tenant) -> Value {

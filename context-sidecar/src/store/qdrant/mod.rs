@@ -14,22 +14,22 @@ mod wire;
 
 pub use settings::{Consistency, Indexed, Settings};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chassis::tls::Roots;
 use context_core::{
     filter::Filter,
-    point::{Point, PointId},
-    scope::{Collection, Scope},
+    point::{Hit, Point, PointId},
+    scope::{Collection, Scope, Tenant},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Fault, Found, Kind, Legs, Store, Which, valid};
 use client::{About, Does, Server};
-use wire::{Count, Facet, Leg, Page, Query, Search, Searches, Upsert};
+use wire::{Collections, Count, Facet, Leg, Page, Query, Record, Sampled, Search, Searches, Upsert};
 
 /// Points that are written or read at once; from 128 on Qdrant gets slow.
 const BATCH: usize = 100;
@@ -41,8 +41,15 @@ const BATCH_BYTES: usize = 4 << 20;
 const IDS: usize = 1_000;
 
 /// How many more hits are asked for than are wanted: among those with the last one's score Qdrant takes any, and here it
-/// is the first by id.
+/// is the first by id. Where these are not enough, it is asked again for twice as many.
 const TIES: usize = 8;
+
+/// So many hits are asked for at most to see the end of a tie. Of a longer one, some are taken, whichever Qdrant gives: a
+/// megabyte of ids for one question is enough.
+const LONGEST_TIE: usize = 16_384;
+
+/// Points whose metadata is looked at to say which keys there are.
+const SAMPLE: usize = 256;
 
 /// No collection has more documents than are counted at once.
 const DOCUMENTS: usize = 1_000_000;
@@ -73,7 +80,16 @@ impl Qdrant {
         body: &(impl serde::Serialize + Sync),
     ) -> Result<T, Fault> {
         let path: Vec<&str> = ["collections", name.as_str(), "points"].iter().chain(rest).copied().collect();
-        self.server.ask(Method::POST, &path, does, Some(body), About::Collection(name)).await
+        let answer = self.server.ask(Method::POST, &path, does, Some(body), About::Collection(name)).await;
+        self.unless_gone(answer)
+    }
+
+    /// What is known of a collection that is gone says nothing about the next one of its name.
+    fn unless_gone<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(Fault::NoCollection(name)) = &answer {
+            self.kinds.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        }
+        answer
     }
 
     /// Checks something against what a collection is for, as it was known, and where that does not fit, as it is.
@@ -97,7 +113,7 @@ impl Qdrant {
         let mut offset: Option<PointId> = None;
         loop {
             let body = json!({ "filter": filter, "limit": BATCH, "offset": offset, "with_payload": true, "with_vector": with_vector });
-            let page: Page = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+            let page: Page<Record> = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
             points.extend(page.points.into_iter().filter_map(|record| record.point(scope)));
             match page.next_page_offset {
                 Some(next) => offset = Some(next),
@@ -106,11 +122,63 @@ impl Qdrant {
         }
     }
 
+    /// The best of each search, in the order of the searches. Where all that was answered beyond what is wanted has the
+    /// last one's score, there may be more of them, of which one is the first by id: that search is asked again.
+    async fn searched(
+        &self,
+        name: &Collection,
+        mut searches: Vec<(usize, Search<'_>)>,
+    ) -> Result<Vec<Vec<Hit>>, Fault> {
+        let mut found: Vec<Vec<Hit>> = vec![Vec::new(); searches.len()];
+        let mut open: Vec<usize> = (0..searches.len()).collect();
+        while !open.is_empty() {
+            let asked = searches.iter().enumerate().filter(|(at, _)| open.contains(at)).map(|(_, (_, search))| search);
+            let body = Searches { searches: asked.collect() };
+            let answers: Result<Vec<Leg>, Fault> = self.post(name, &["query", "batch"], Does::Read, &body).await;
+            let answers = match answers {
+                // A strict server has a limit of its own; what it has said already is an answer.
+                Err(Fault::Refused(_)) if found.iter().any(|hits| !hits.is_empty()) => break,
+                answers => answers?,
+            };
+            if answers.len() != open.len() {
+                let (at, found, asked) = (&self.server.at, answers.len(), open.len());
+                return Err(Fault::Unavailable(format!("{at} answers {found} of {asked} searches")));
+            }
+            let mut tied = Vec::new();
+            for (at, leg) in open.into_iter().zip(answers) {
+                let (Some((wanted, search)), Some(place)) = (searches.get_mut(at), found.get_mut(at)) else { continue };
+                let mut hits = leg.hits();
+                let score = |at: usize| hits.get(at).map(|hit| hit.score);
+                let is_open = hits.len() >= search.limit && score(*wanted - 1) == score(search.limit - 1);
+                if is_open && search.limit < LONGEST_TIE {
+                    search.limit = (search.limit * 2).min(LONGEST_TIE);
+                    tied.push(at);
+                }
+                hits.truncate(*wanted);
+                *place = hits;
+            }
+            open = tied;
+        }
+        Ok(found)
+    }
+
     async fn remove(&self, scope: &Scope, filter: &Value) -> Result<u64, Fault> {
         let name = &scope.collection;
-        let count: Count = self.post(name, &["count"], Does::Read, &json!({ "filter": filter, "exact": true })).await?;
+        let count = self.count_of(name, filter).await?;
         self.post::<Value>(name, &["delete"], Does::Write, &json!({ "filter": filter })).await?;
+        Ok(count)
+    }
+
+    async fn count_of(&self, name: &Collection, filter: &Value) -> Result<u64, Fault> {
+        let count: Count = self.post(name, &["count"], Does::Read, &json!({ "filter": filter, "exact": true })).await?;
         Ok(count.count)
+    }
+
+    /// How many points there are of each value.
+    async fn facet(&self, name: &Collection, key: &str, filter: &Value) -> Result<Facet, Fault> {
+        let body = json!({ "key": key, "filter": filter, "limit": DOCUMENTS, "exact": true });
+        let path = ["collections", name.as_str(), "facet"];
+        self.server.ask(Method::POST, &path, Does::Read, Some(&body), About::Collection(name)).await
     }
 }
 
@@ -130,57 +198,52 @@ impl Store for Qdrant {
         found
     }
 
+    async fn collections(&self) -> Result<Vec<Collection>, Fault> {
+        let there: Collections =
+            self.server.ask(Method::GET, &["collections"], Does::Admin, None::<&()>, About::Server).await?;
+        // One whose name is none of ours is none of ours.
+        let mut names: Vec<Collection> =
+            there.collections.into_iter().filter_map(|described| described.name.parse().ok()).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     async fn create(&self, name: &Collection, kind: &Kind) -> Result<(), Fault> {
         shape::create(&self.server, &self.settings, name, kind).await?;
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), kind.clone());
         Ok(())
     }
 
-    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>) -> Result<Found, Fault> {
+    async fn search(&self, scope: &Scope, legs: &Legs, filter: Option<&Filter>, now: u64) -> Result<Found, Fault> {
         self.checked(&scope.collection, |kind| valid::legs(legs, kind)).await?;
-        let fitting = conditions::fitting(&scope.tenant, filter);
-        let leg = |query, using, limit: usize, params| Search {
-            query,
-            using,
-            limit: limit + TIES,
-            filter: &fitting,
-            with_payload: false,
-            params,
-        };
+        let fitting = conditions::living(conditions::fitting(&scope.tenant, filter), now);
         // A leg that can find nothing is not asked for: Qdrant takes neither a limit of 0 nor a query without words.
         let dense = legs.dense.as_ref().filter(|(_, limit)| *limit > 0);
         let lexical = legs.lexical.as_ref().filter(|(words, limit)| *limit > 0 && !words.indices.is_empty());
         let mut searches = Vec::with_capacity(2);
+        let search = |query, using, limit: &usize, params| {
+            let limit = limit + TIES;
+            Search { query, using, limit, filter: &fitting, with_payload: false, params }
+        };
         if let Some((vector, limit)) = dense {
-            searches.push(leg(Query::Dense(vector), "dense", *limit, None));
+            searches.push((*limit, search(Query::Dense(vector), "dense", limit, None)));
         }
         if let Some((words, limit)) = lexical {
             let counts = self.server.counts_by_filter().await;
             let params = counts.then(|| json!({ "idf": { "corpus": conditions::of(&scope.tenant) } }));
-            searches.push(leg(Query::Lexical(words), "bm25", *limit, params));
+            searches.push((*limit, search(Query::Lexical(words), "bm25", limit, params)));
         }
-        let mut answers = if searches.is_empty() {
-            Vec::new()
-        } else {
-            let asked = searches.len();
-            let body = Searches { searches };
-            let answers: Vec<Leg> = self.post(&scope.collection, &["query", "batch"], Does::Read, &body).await?;
-            if answers.len() != asked {
-                let (at, found) = (&self.server.at, answers.len());
-                return Err(Fault::Unavailable(format!("{at} answers {found} of {asked} searches")));
-            }
-            answers
-        }
-        .into_iter();
-        let mut hits = |leg: Option<usize>| leg.and_then(|limit| Some(answers.next()?.hits(limit))).unwrap_or_default();
-        let (dense, lexical) = (hits(dense.map(|leg| leg.1)), hits(lexical.map(|leg| leg.1)));
+        let mut answers = self.searched(&scope.collection, searches).await?.into_iter();
+        let mut hits = |leg: bool| if leg { answers.next() } else { None }.unwrap_or_default();
+        let (dense, lexical) = (hits(dense.is_some()), hits(lexical.is_some()));
         Ok(Found { dense: legs.dense.as_ref().map(|_| dense), lexical: legs.lexical.as_ref().map(|_| lexical) })
     }
 
-    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool) -> Result<Vec<Point>, Fault> {
+    async fn get(&self, scope: &Scope, ids: &[PointId], vectors: bool, now: u64) -> Result<Vec<Point>, Fault> {
+        let living = |of| conditions::living(of, now);
         let mut points = Vec::with_capacity(ids.len());
         for ids in ids.chunks(IDS) {
-            points.extend(self.scroll(scope, &conditions::points(&scope.tenant, ids), vectors).await?);
+            points.extend(self.scroll(scope, &living(conditions::points(&scope.tenant, ids)), vectors).await?);
         }
         if ids.is_empty() {
             self.checked(&scope.collection, |_| Ok(())).await?;
@@ -188,10 +251,11 @@ impl Store for Qdrant {
         Ok(points)
     }
 
-    async fn chunks(&self, scope: &Scope, documents: &[String]) -> Result<Vec<Point>, Fault> {
+    async fn chunks(&self, scope: &Scope, documents: &[String], now: u64) -> Result<Vec<Point>, Fault> {
+        let living = |of| conditions::living(of, now);
         let mut points = Vec::new();
         for documents in documents.chunks(IDS) {
-            points.extend(self.scroll(scope, &conditions::documents(&scope.tenant, documents), false).await?);
+            points.extend(self.scroll(scope, &living(conditions::documents(&scope.tenant, documents)), false).await?);
         }
         points.sort_unstable_by(|one, other| {
             let key = |point: &Point| (point.chunk.chunk, point.id);
@@ -207,21 +271,39 @@ impl Store for Qdrant {
         filter: Option<&Filter>,
         after: Option<&str>,
         limit: usize,
+        now: u64,
     ) -> Result<Vec<(String, u32)>, Fault> {
         // Qdrant has no order by text: it counts all, and the page is cut here.
-        let body = json!({
-            "key": "document_id", "filter": conditions::fitting(&scope.tenant, filter), "limit": DOCUMENTS, "exact": true,
-        });
-        let name = &scope.collection;
-        let path = ["collections", name.as_str(), "facet"];
-        let facet: Facet =
-            self.server.ask(Method::POST, &path, Does::Read, Some(&body), About::Collection(name)).await?;
+        let fitting = conditions::living(conditions::fitting(&scope.tenant, filter), now);
+        let facet = self.facet(&scope.collection, "document_id", &fitting).await?;
         let hits = facet.hits.into_iter().filter(|hit| after.is_none_or(|after| hit.value.as_str() > after));
         let mut documents: Vec<(String, u32)> =
             hits.map(|hit| (hit.value, u32::try_from(hit.count).unwrap_or(u32::MAX))).collect();
         documents.sort_unstable();
         documents.truncate(limit);
         Ok(documents)
+    }
+
+    async fn count(&self, scope: &Scope, now: u64) -> Result<u64, Fault> {
+        let living = conditions::living(conditions::of(&scope.tenant), now);
+        self.count_of(&scope.collection, &living).await
+    }
+
+    async fn has_key(&self, scope: &Scope, key: &str, now: u64) -> Result<bool, Fault> {
+        let filter = conditions::living(conditions::having(&scope.tenant, key), now);
+        let body = json!({ "filter": filter, "limit": 1, "with_payload": false, "with_vector": false });
+        let page: Page<Value> = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+        Ok(!page.points.is_empty())
+    }
+
+    async fn keys(&self, scope: &Scope, now: u64) -> Result<Vec<String>, Fault> {
+        let filter = conditions::living(conditions::of(&scope.tenant), now);
+        let body = json!({ "filter": filter, "limit": SAMPLE, "with_payload": ["metadata"], "with_vector": false });
+        let page: Page<Sampled> = self.post(&scope.collection, &["scroll"], Does::Read, &body).await?;
+        let metadata = page.points.into_iter().filter_map(|point| Some(point.payload?.metadata));
+        let keys: BTreeSet<String> =
+            metadata.flat_map(|metadata| conditions::given(metadata).into_iter().map(|(key, _)| key)).collect();
+        Ok(keys.into_iter().collect())
     }
 
     async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
@@ -246,7 +328,7 @@ impl Store for Qdrant {
             }
             body.extend(b"]}");
             let (status, answer) = self.server.send(Method::PUT, &path, Does::Write, Some(body)).await?;
-            self.server.read::<Value>(status, &answer, About::Collection(&scope.collection))?;
+            self.unless_gone(self.server.read::<Value>(status, &answer, About::Collection(&scope.collection)))?;
         }
         Ok(())
     }
@@ -271,9 +353,20 @@ impl Store for Qdrant {
         Ok(removed)
     }
 
-    async fn expire(&self, collection: &Collection, now: u64) -> Result<(), Fault> {
-        let body = json!({ "filter": conditions::expired(now) });
-        self.post::<Value>(collection, &["delete"], Does::Write, &body).await.map(|_| ())
+    async fn prolong(&self, scope: &Scope, filter: &Filter, expires: u64) -> Result<(), Fault> {
+        let filter = conditions::fitting(&scope.tenant, Some(filter));
+        let body = json!({ "payload": { "expires": expires }, "filter": filter });
+        self.post::<Value>(&scope.collection, &["payload"], Does::Write, &body).await.map(|_| ())
+    }
+
+    async fn expire(&self, collection: &Collection, now: u64) -> Result<Vec<Tenant>, Fault> {
+        let filter = conditions::expired(now);
+        let of = self.facet(collection, "tenant", &filter).await?;
+        if of.hits.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.post::<Value>(collection, &["delete"], Does::Write, &json!({ "filter": filter })).await?;
+        Ok(of.hits.into_iter().filter_map(|hit| hit.value.parse().ok()).collect())
     }
 
     async fn ping(&self) -> Result<(), Fault> {

@@ -103,8 +103,8 @@ impl Record {
 
 /// A page of points.
 #[derive(Deserialize)]
-pub(super) struct Page {
-    pub(super) points: Vec<Record>,
+pub(super) struct Page<P> {
+    pub(super) points: Vec<P>,
     pub(super) next_page_offset: Option<PointId>,
 }
 
@@ -131,7 +131,7 @@ pub(super) enum Query<'q> {
 /// Both legs.
 #[derive(Serialize)]
 pub(super) struct Searches<'q> {
-    pub(super) searches: Vec<Search<'q>>,
+    pub(super) searches: Vec<&'q Search<'q>>,
 }
 
 /// The answer to one leg.
@@ -147,11 +147,10 @@ struct Scored {
 }
 
 impl Leg {
-    /// The best `limit`, ties by id: Qdrant leaves their order open.
-    pub(super) fn hits(self, limit: usize) -> Vec<Hit> {
+    /// Best first, ties by id: Qdrant leaves their order open.
+    pub(super) fn hits(self) -> Vec<Hit> {
         let mut hits: Vec<Hit> = self.points.into_iter().map(|Scored { id, score }| Hit { id, score }).collect();
         hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id)));
-        hits.truncate(limit);
         hits
     }
 }
@@ -167,6 +166,31 @@ pub(super) struct Facet {
 pub(super) struct FacetHit {
     pub(super) value: String,
     pub(super) count: u64,
+}
+
+/// A point of which only the metadata was asked for.
+#[derive(Deserialize)]
+pub(super) struct Sampled {
+    pub(super) payload: Option<Known>,
+}
+
+/// What is known of a document.
+#[derive(Deserialize)]
+pub(super) struct Known {
+    #[serde(default)]
+    pub(super) metadata: Metadata,
+}
+
+/// All collections.
+#[derive(Deserialize)]
+pub(super) struct Collections {
+    pub(super) collections: Vec<Described>,
+}
+
+/// One of them.
+#[derive(Deserialize)]
+pub(super) struct Described {
+    pub(super) name: String,
 }
 
 /// How many there are.
