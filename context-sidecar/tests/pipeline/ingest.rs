@@ -63,12 +63,12 @@ async fn each_item_is_told_what_became_of_it() {
         told,
         json!([
             {"id": "same", "status": "unchanged", "chunks": 1},
-            {"id": null, "status": "failed", "message": "line 3 is no JSON"},
+            {"id": null, "status": "failed", "type": "invalid_request_error", "message": "line 3 is no JSON"},
             {"id": "other", "status": "replaced", "chunks": 1},
-            {"id": "empty", "status": "failed", "message": "text: is empty"},
+            {"id": "empty", "status": "failed", "type": "invalid_request_error", "message": "text: is empty"},
             {"id": "new", "status": "created", "chunks": chunks},
-            {"id": "same", "status": "failed", "message": "documents[0] has the same id: put one of them in"},
-            {"id": "binary", "status": "failed", "message": "text: has a NUL at byte 0: it is binary, and not text"},
+            {"id": "same", "status": "failed", "type": "invalid_request_error", "message": "documents[0] has the same id: put one of them in"},
+            {"id": "binary", "status": "failed", "type": "invalid_request_error", "message": "text: has a NUL at byte 0: it is binary, and not text"},
         ])
     );
     let listed = pipeline.list(&scope, None, None, 2, &call()).await.unwrap();
