@@ -164,6 +164,7 @@ async fn parameters_are_of_the_kind_that_it_says() {
     let message = json!({"messages": [{"role": "user", "content": "cats"}]});
     sidecar.good("POST", "/v1/conversations/talk/messages", &message).await;
     let paths = [
+        ("put_documents", "/v1/documents"),
         ("list_documents", "/v1/documents"),
         ("conversation_context", "/v1/conversations/talk/context"),
         ("list_conversations", "/v1/conversations"),
@@ -179,7 +180,13 @@ async fn parameters_are_of_the_kind_that_it_says() {
             }
             let path = paths.iter().find(|(name, _)| *name == id).unwrap().1;
             let status = async |value: &str| {
-                let answer = sidecar.ask(&method, &format!("{path}?{name}={value}"), &Value::Null).await;
+                let path = format!("{path}?{name}={value}");
+                let answer = if id == "put_documents" {
+                    // They are about a file.
+                    sidecar.send(&method, &format!("{path}&id=x"), &[("content-type", "text/markdown")], "text").await
+                } else {
+                    sidecar.ask(&method, &path, &Value::Null).await
+                };
                 (answer.status, answer.text())
             };
             numbers += 1;
@@ -193,7 +200,7 @@ async fn parameters_are_of_the_kind_that_it_says() {
             }
         }
     }
-    assert_eq!(numbers, 3);
+    assert_eq!(numbers, 4);
 }
 
 /// Those that have no answer are answered so, and the document knows it.

@@ -21,8 +21,11 @@ pub(super) const QUERY: &[Parameter] = &[
     Parameter::text("id", "Of a file: its document's id. Of JSON Lines: what lines without an id are named after."),
     Parameter::text("title", "Of a file: its title. Default: what it says itself."),
     Parameter::text("url", "Of a file: where people find it."),
-    Parameter::up_to(usize::MAX, "ttl_seconds", "Of a file: it is gone after so many seconds. Default: it stays."),
+    Parameter::up_to(LONGEST, "ttl_seconds", "Of a file: it is gone after so many seconds. Default: it stays."),
 ];
+
+/// The longest time to live, in seconds: a hundred years.
+const LONGEST: usize = 100 * 365 * 24 * 60 * 60;
 
 /// What is never text.
 const OTHERS: [&str; 7] =
@@ -76,7 +79,7 @@ pub(super) async fn given(app: &Arc<App>, asked: &Asked) -> Result<Option<Upload
             return Err(Failure::new(Kind::Invalid, message).about(name));
         }
     }
-    let ttl_seconds = asked.number("ttl_seconds", 1, usize::MAX)?.and_then(|seconds| u64::try_from(seconds).ok());
+    let ttl_seconds = asked.number("ttl_seconds", 1, LONGEST)?.and_then(|seconds| u64::try_from(seconds).ok());
     let (body, name, most) = (asked.body.clone(), id.unwrap_or_default().to_owned(), app.settings.ingest.max_document);
     let (title, url) = (asked.said("title").map(str::to_owned), asked.said("url").map(str::to_owned));
     // A page is a tree before it is text, which takes its time.
