@@ -18,17 +18,28 @@ use crate::{
     store::{Kind, Store},
 };
 
-/// Between two looks.
-const EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between two looks.
+    pub every: Duration,
+    /// And while it is not ready: who waits for it wants to know at once.
+    pub soon: Duration,
+    /// Between two sweeps of what has expired.
+    pub sweep: Duration,
+}
 
-/// And while it is not ready: who waits for it wants to know at once.
-const SOON: Duration = Duration::from_millis(500);
+impl Default for Pace {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(5), soon: Duration::from_millis(500), sweep: Duration::from_secs(60) }
+    }
+}
+
+/// How long a sweep may take.
+const SWEEP_WITHIN: Duration = Duration::from_secs(60);
 
 /// A store that takes longer is not there.
 const WITHIN: Duration = Duration::from_secs(3);
-
-/// Between two sweeps of what has expired.
-const SWEEP: Duration = Duration::from_secs(60);
 
 /// What readiness answers say beside ready or not. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -53,23 +64,24 @@ pub async fn watch(
     readiness: Readiness,
     details: Details,
     drain: Drain,
+    pace: Pace,
 ) {
     look(&pipeline, &settings, &readiness, &details).await;
-    task::spawn(sweep(Arc::clone(&pipeline), drain.clone()));
+    task::spawn(sweep(Arc::clone(&pipeline), drain.clone(), pace.sweep));
     task::spawn(async move {
         while !drain.is_draining() {
             let is_ready = readiness.verdict() == chassis::admin::Verdict::Yes;
-            sleep(if is_ready { EVERY } else { SOON }).await;
+            sleep(if is_ready { pace.every } else { pace.soon }).await;
             look(&pipeline, &settings, &readiness, &details).await;
         }
     });
 }
 
 /// Removes what has expired, until the process ends. By itself: a store takes its time for it.
-async fn sweep(pipeline: Arc<Pipeline>, drain: Drain) {
+async fn sweep(pipeline: Arc<Pipeline>, drain: Drain, every: Duration) {
     while !drain.is_draining() {
-        sleep(SWEEP).await;
-        pipeline.sweep(clock::unix().as_secs(), &Call::until(clock::now() + SWEEP)).await;
+        sleep(every).await;
+        pipeline.sweep(clock::unix().as_secs(), &Call::until(clock::now() + SWEEP_WITHIN)).await;
     }
 }
 

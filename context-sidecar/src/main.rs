@@ -28,7 +28,7 @@ use context_sidecar::{
     api::App,
     assemble,
     config::{self, Listen, Loaded},
-    health::{self, Details},
+    health::{self, Details, Pace},
     scope::Gatekeeper,
     server::{self, Options},
 };
@@ -145,7 +145,7 @@ fn run(loaded: Loaded, environment: &Environment) -> anyhow::Result<()> {
         let incoming = Incoming::new(data)?;
         let app = App::new(Arc::clone(&pipeline), Arc::clone(&settings), gatekeeper, &metrics, drain.clone());
         readiness.started();
-        health::watch(pipeline, settings, readiness.clone(), details, drain.clone()).await;
+        health::watch(pipeline, settings, readiness.clone(), details, drain.clone(), Pace::default()).await;
         tracing::info!(listen = ?incoming.addresses(), admin = ?admin.addresses(), "serving");
 
         let options = Options { traces: telemetry.traces(), connections, seed: seed() };

@@ -111,7 +111,7 @@ pub enum Field {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Conversations {
-    /// How long each message is kept. Default: 30d.
+    /// How long after its last message a conversation is kept. Default: 30d.
     pub ttl: Option<Span>,
     /// What sums up what there is no room for. Default: nothing does.
     pub summary: Option<Summary>,

@@ -137,7 +137,7 @@ pub struct OfCollection {
 /// How conversations are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversations {
-    /// How long each message is kept.
+    /// How long after their last message.
     pub ttl: Duration,
     /// What sums up older turns.
     pub summary: Option<Summary>,

@@ -1,6 +1,6 @@
 //! The pod as it is: the ambassador between us and the embedder.
 
-use context_sidecar::embed::{Dialect, Embedder as _, Memory, Purpose, Remote, Settings};
+use context_sidecar::embed::{Dialect, Embedder as _, Memory, Purpose, Remote};
 use e2e::harness::Setup;
 
 use crate::{
@@ -31,7 +31,7 @@ async fn its_refusals_are_told_and_what_passes_behind_it_is_sat_out() {
     });
     let provider = provider.await;
     let ambassador = in_front_of(&provider.base()).start().await;
-    let settings = Settings::of("test-model", Dialect::OpenAi);
+    let settings = crate::settings(Dialect::OpenAi);
     let base = format!("http://{}/v1", ambassador.listen);
     let embedder = Remote::at(&client(), &base, None, settings, Memory::default()).unwrap();
     assert_eq!(embedder.embed(&["a"], Purpose::Query, &call()).await.unwrap(), [unit("a")]);

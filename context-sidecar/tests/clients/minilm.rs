@@ -13,7 +13,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 /// It is that model and no other: these are the similarities that its page shows.
 pub(crate) async fn is_minilm(base: &str, dialect: Dialect) {
-    let embedder = Remote::at(&client(), base, None, Settings::of(MODEL, dialect), Memory::default()).unwrap();
+    let settings = Settings { query_timeout: crate::PATIENCE, ..Settings::of(MODEL, dialect) };
+    let embedder = Remote::at(&client(), base, None, settings, Memory::default()).unwrap();
     let texts =
         ["That is a happy person", "That is a happy dog", "That is a very happy person", "Today is a sunny day"];
     let vectors = embedder.embed(&texts, Purpose::Document, &call()).await.unwrap();

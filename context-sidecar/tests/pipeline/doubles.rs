@@ -110,6 +110,8 @@ pub(crate) enum Fails {
     Always,
     /// It does not answer.
     Hangs,
+    /// It does not answer one kind of call.
+    HangsOver(&'static str),
     /// The call of this number from now on, before it is done ...
     Before(usize),
     /// ... or after.
@@ -175,13 +177,14 @@ impl Shaky {
             match now {
                 Fails::Before(left) => *fails = if left == 0 { Fails::Always } else { Fails::Before(left - 1) },
                 Fails::After(left) => *fails = if left == 0 { Fails::Always } else { Fails::After(left - 1) },
-                Fails::Never | Fails::Always | Fails::Hangs => {}
+                Fails::Never | Fails::Always | Fails::Hangs | Fails::HangsOver(_) => {}
             }
             now
         };
         match now {
             Fails::Always | Fails::Before(0) => fault(),
-            Fails::Hangs => {
+            Fails::HangsOver(call) if call != what => work.await,
+            Fails::Hangs | Fails::HangsOver(_) => {
                 tokio::time::sleep(Duration::from_secs(3_600)).await;
                 fault()
             }

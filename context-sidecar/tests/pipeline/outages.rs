@@ -17,7 +17,7 @@ use context_sidecar::{
     breaker::Policy,
     config,
     failure::Kind,
-    health,
+    health::{self, Details, Pace},
     http::Call,
     ingest::{Outcome, Target},
     pipeline::{Pipeline, Settings},
@@ -228,6 +228,45 @@ async fn documents_wait_for_the_embedder_and_say_so() {
     assert_eq!((*kind, message.contains("embedder")), (Kind::Unavailable, true));
 }
 
+/// Readiness of a pipeline, as it is looked after.
+async fn watched(pipeline: &Arc<Pipeline>, pace: Pace) -> (Readiness, Drain) {
+    let pairs = [("CONTEXT_TENANT", "a"), ("CONTEXT_COLLECTION", "docs"), ("CONTEXT_DATA_DIR", "/unused")];
+    let loaded = config::from_text("embeddings: { model: m }", &Environment::from_pairs(pairs)).unwrap();
+    let (readiness, drain) = (Readiness::new(), Drain::new());
+    readiness.started();
+    let (shown, ending) = (readiness.clone(), drain.clone());
+    health::watch(Arc::clone(pipeline), Arc::new(loaded.settings), shown, Details::default(), ending, pace).await;
+    (readiness, drain)
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let patience = clock::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(clock::now() < patience);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Removing what has expired takes the store its time; whether it is there is seen all the same.
+#[tokio::test]
+async fn readiness_does_not_wait_for_what_is_swept() {
+    let rig = rig(settings()).await;
+    rig.store.fail(Fails::HangsOver("expire"));
+    let (store, pipeline) = (rig.store, Arc::new(rig.pipeline));
+    let often = Duration::from_millis(5);
+    let (readiness, drain) = watched(&pipeline, Pace { every: often, soon: often, sweep: often }).await;
+    assert_eq!(readiness.verdict(), Verdict::Yes);
+    let swept = std::cell::Cell::new(false);
+    until(|| {
+        swept.set(swept.get() || store.calls().contains(&"expire"));
+        swept.get()
+    })
+    .await;
+    store.fail(Fails::Always);
+    until(|| readiness.verdict() != Verdict::Yes).await;
+    drain.begin();
+}
+
 /// Whoever looks after the store finds it again first; nobody has to wait for the pause to end then.
 #[tokio::test]
 async fn a_store_that_answers_again_is_asked_again_at_once() {
@@ -238,20 +277,11 @@ async fn a_store_that_answers_again_is_asked_again_at_once() {
     rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap_err();
     let left_alone = rig.pipeline.retrieve(&rig.scope, &question("red foxes"), &call()).await.unwrap_err();
     assert!(left_alone.message.ends_with("; last: the store is down"), "{left_alone}");
-    let pairs = [("CONTEXT_TENANT", "a"), ("CONTEXT_COLLECTION", "docs"), ("CONTEXT_DATA_DIR", "/unused")];
-    let loaded = config::from_text("embeddings: { model: m }", &Environment::from_pairs(pairs)).unwrap();
     let (store, scope, pipeline) = (rig.store, rig.scope, Arc::new(rig.pipeline));
-    let (readiness, drain) = (Readiness::new(), Drain::new());
-    readiness.started();
-    let watching = (Arc::clone(&pipeline), Arc::new(loaded.settings), readiness.clone(), drain.clone());
-    health::watch(watching.0, watching.1, watching.2, health::Details::default(), watching.3).await;
+    let (readiness, drain) = watched(&pipeline, Pace::default()).await;
     assert!(matches!(readiness.verdict(), Verdict::No(_)));
     store.fail(Fails::Never);
-    let patience = clock::now() + Duration::from_secs(20);
-    while readiness.verdict() != Verdict::Yes {
-        assert!(clock::now() < patience);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| readiness.verdict() == Verdict::Yes).await;
     assert_eq!(pipeline.retrieve(&scope, &question("red foxes"), &call()).await.unwrap().results.len(), 2);
     drain.begin();
 }
