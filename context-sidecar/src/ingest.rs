@@ -143,7 +143,8 @@ impl Pipeline {
             return Err(Failure::new(Kind::TooLarge, why).about("documents"));
         }
         let documents = valid::checked(documents, self.settings.document_bytes);
-        self.ready(&scope.collection, call).await?;
+        let first = documents.iter().find_map(|document| document.as_ref().ok());
+        self.ready(&scope.collection, first, call).await?;
         let vectors = if self.embedder.is_some() { Vectors::Must } else { Vectors::None };
         let ttl = ttl.or(self.settings.document_ttl);
         Ok(self.put_in(scope, documents, vectors, ttl, call).await)

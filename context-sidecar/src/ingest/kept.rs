@@ -133,6 +133,9 @@ pub(crate) fn stored(points: Vec<Point>) -> Option<Stored> {
     for (_, chunk) in parts {
         let known = end.map_or(0, |end: usize| end.saturating_sub(chunk.span.start));
         if end.is_none_or(|end| chunk.span.end > end) {
+            // White space that is longer than a chunk is in none: spans count it all the same.
+            let gap = chunk.span.start.saturating_sub(end.unwrap_or_default());
+            text.extend(std::iter::repeat_n(' ', gap));
             text.extend(chunk.text.chars().skip(known));
             end = Some(chunk.span.end);
         }

@@ -38,6 +38,20 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Nothing is to be done.
+    pub(super) fn none(index: usize, id: String) -> Self {
+        Self {
+            index,
+            id,
+            due: Vec::new(),
+            fresh: Vec::new(),
+            gone: Vec::new(),
+            reused: HashMap::new(),
+            was_there: false,
+            is_changed: false,
+        }
+    }
+
     /// The chunks of a document, and what of them has to be done since `there` are there.
     pub(super) fn of(
         scope: &Scope,
@@ -50,16 +64,7 @@ impl Plan {
             let hash = hash(&chunk);
             Due { id: PointId::of(scope, &chunk.document_id, chunk.chunk, &hash), chunk, hash }
         });
-        let mut plan = Self {
-            index,
-            id: document.id.clone(),
-            due: due.collect(),
-            fresh: Vec::new(),
-            gone: Vec::new(),
-            reused: HashMap::new(),
-            was_there: false,
-            is_changed: false,
-        };
+        let mut plan = Self { due: due.collect(), ..Self::none(index, document.id.clone()) };
         plan.compare(there, Some(expires));
         plan
     }

@@ -108,3 +108,54 @@ async fn what_has_a_time_to_live_says_so() {
     let kept = sidecar.good("GET", "/v1/documents/brief", &Value::Null).await;
     assert!(kept["expires"].as_u64().unwrap() >= kept["written"].as_u64().unwrap() + 3_600, "{kept}");
 }
+
+#[tokio::test]
+async fn one_document_that_is_no_utf_8_is_refused_alone() {
+    let sidecar = Sidecar::start("");
+    let mut body = b"{\"documents\": [{\"id\": \"good\", \"text\": \"Cats \xef\xb7\x90 sleep.\"}, {\"id\": \"bad\", \"text\": \"caf".to_vec();
+    body.extend(
+        b"\xe9\"}, {\"id\": \"w\xff\", \"text\": \"x\"}, {\"id\": \"other\", \"text\": \"Dogs \xef\xbf\xbd bark.\"}]}",
+    );
+    let answer = sidecar.send("PUT", "/v1/documents", &[], body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = answer.json();
+    let status = |at: usize| (told["results"][at]["id"].clone(), told["results"][at]["status"].clone());
+    assert_eq!(status(0), (json!("good"), json!("created")));
+    assert_eq!(status(1), (json!("bad"), json!("failed")));
+    assert_eq!(status(2), (Value::Null, json!("failed")));
+    assert_eq!(status(3), (json!("other"), json!("created")));
+    assert!(told["results"][1]["message"].as_str().unwrap().contains("UTF-8"), "{told}");
+    let kept = sidecar.good("GET", "/v1/documents/good", &Value::Null).await;
+    assert_eq!(kept["text"], "Cats \u{fdd0} sleep.");
+    // Where it is in no document, it is nobody's alone.
+    assert_eq!(
+        sidecar.send("PUT", "/v1/documents", &[], &b"{\"coll\xffection\": 1, \"documents\": []}"[..]).await.status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn spans_are_places_in_the_text_that_is_kept() {
+    let sidecar = Sidecar::start("");
+    let long = format!("\n\n \t{}{}Zebras graze.", "Cats sleep all day. ".repeat(80), " \n".repeat(3_000));
+    let far = format!("{}Owls hunt at night.", "\n".repeat(5_000));
+    sidecar.put(&json!([{"id": "long", "text": long}, {"id": "far", "text": far}])).await;
+    for query in ["cats sleep", "zebras", "owls"] {
+        let found = sidecar.good("POST", "/v1/retrieve", &json!({"query": query, "max_tokens": 4_000})).await;
+        let results = found["results"].as_array().unwrap();
+        assert!(!results.is_empty());
+        for result in results {
+            let path = format!("/v1/documents/{}", result["document_id"].as_str().unwrap());
+            let kept = sidecar.good("GET", &path, &Value::Null).await;
+            let text: Vec<char> = kept["text"].as_str().unwrap().chars().collect();
+            let place = |name: &str| usize::try_from(result["span"][name].as_u64().unwrap()).unwrap();
+            let within: String = text[place("start")..place("end")].iter().collect();
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(words(&within), words(result["text"].as_str().unwrap()), "{query}");
+            let given: Vec<char> = if path.ends_with("long") { &long } else { &far }.chars().collect();
+            assert_eq!(words(&within), words(&given[place("start")..place("end")].iter().collect::<String>()));
+        }
+    }
+    let kept = sidecar.good("GET", "/v1/documents/long", &Value::Null).await;
+    assert!(kept["text"].as_str().unwrap().starts_with("\n\n \tCats"));
+}

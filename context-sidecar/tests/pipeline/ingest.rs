@@ -8,7 +8,9 @@ use std::{
 use chassis::{clock, task};
 use context_core::{document::Document, point::Point, scope::Scope};
 use context_sidecar::{
+    embed::{Embedder, Purpose},
     failure::Kind,
+    http::{Call, Trouble},
     ingest::{ItemFailure, Outcome},
     pipeline::{Pipeline, Settings},
     store::Store as _,
@@ -269,4 +271,46 @@ async fn what_has_expired_is_swept_away() {
     pipeline.put(&scope, vec![Ok(document("short", "Foxes."))], day, &call()).await.unwrap();
     hybrid(&store, &embedder).sweep(now + 90_000, &call()).await;
     assert_eq!(store.count(&scope, 0).await.unwrap(), 0);
+}
+
+/// Knows how many numbers its vectors have when it has made one, and remembers what it was asked.
+#[derive(Debug)]
+struct Shy {
+    embeds: Arc<Embeds>,
+    asked: std::sync::Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl Embedder for Shy {
+    fn model(&self) -> &str {
+        self.embeds.model
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        (!self.asked.lock().unwrap().is_empty()).then_some(64)
+    }
+
+    fn describe(&self) -> String {
+        "shy".to_owned()
+    }
+
+    async fn embed(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
+        self.asked.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+        self.embeds.embed(texts, purpose, call).await
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_embedded_that_nobody_has_put_in() {
+    let (store, scope) = (Shaky::new(), scope("a", "docs"));
+    let shy = Arc::new(Shy { embeds: Embeds::new("m"), asked: std::sync::Mutex::default() });
+    let pipeline = pipeline(store.clone(), Some(shy.clone()), None, settings());
+    let text = long("foxes", 40);
+    put(&pipeline, &scope, vec![document("one", &text)]).await;
+    let asked = std::mem::take(&mut *shy.asked.lock().unwrap());
+    let chunks = store.chunks(&scope, &["one".to_owned()], 0).await.unwrap();
+    let kept: Vec<&str> = chunks.iter().map(|point| point.chunk.text.trim()).collect();
+    assert!(kept.len() > 2 && asked.iter().all(|text| kept.contains(&text.as_str())), "{asked:?}");
+    // The first is asked for twice, and the second time it is remembered (where it is remembered).
+    assert_eq!(asked.len(), kept.len() + 1);
 }
