@@ -1,6 +1,7 @@
 //! The endpoints: from a request to what answers it, and to an answer whatever becomes of it.
 
 mod asked;
+mod collections;
 mod context;
 mod conversations;
 mod documents;

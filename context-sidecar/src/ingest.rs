@@ -106,6 +106,17 @@ pub struct Listed {
     pub chunks: u32,
 }
 
+/// A collection, as far as it is a tenant's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfTenant {
+    /// Its name.
+    pub name: String,
+    /// How many chunks the tenant has in it.
+    pub chunks: u64,
+    /// Of which model its vectors are; `None` where it has words only.
+    pub model: Option<String>,
+}
+
 /// What to remove.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
@@ -142,7 +153,8 @@ impl Pipeline {
             let why = format!("are {many}, and {most} can be put in at once: send them in several requests");
             return Err(Failure::new(Kind::TooLarge, why).about("documents"));
         }
-        let documents = valid::checked(documents, self.settings.document_bytes);
+        let documents =
+            valid::checked(documents, self.settings.document_bytes, self.settings.fields.get(&scope.collection));
         let first = documents.iter().find_map(|document| document.as_ref().ok());
         self.ready(&scope.collection, first, call).await?;
         let vectors = if self.embedder.is_some() { Vectors::Must } else { Vectors::None };

@@ -143,6 +143,7 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         max_body: size(given.max_body, default.max_body),
         max_query: size(given.max_query, default.max_query),
         max_in_flight: given.max_in_flight.unwrap_or(default.max_in_flight),
+        collections: given.collections.unwrap_or(default.collections),
         timeout: positive(given.timeout, default.timeout, "limits.timeout", problems),
         header_timeout: positive(given.header_timeout, default.header_timeout, "limits.header_timeout", problems),
     };
@@ -150,6 +151,7 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         ("max_body", limits.max_body == 0),
         ("max_query", limits.max_query == 0),
         ("max_in_flight", limits.max_in_flight == 0),
+        ("collections", limits.collections == 0),
     ];
     for (name, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
         problems.push(format!("limits.{name}"), "must be above 0: nothing could be served");

@@ -78,12 +78,16 @@ pub(crate) fn reserved(name: &str) -> Option<Collection> {
     format!("{PREFIX}{name}").parse().ok()
 }
 
+fn reserved_name(name: &Collection) -> bool {
+    name.as_str().to_ascii_lowercase().starts_with(PREFIX)
+}
+
 /// Refuses the names of our own collections: whatever comes from outside goes through here.
 ///
 /// # Errors
 /// It is one.
 pub(crate) fn users(scope: &Scope) -> Result<(), Failure> {
-    if scope.collection.as_str().to_ascii_lowercase().starts_with(PREFIX) {
+    if reserved_name(&scope.collection) {
         let why = format!("names that begin with `{PREFIX}` are reserved: choose another one");
         return Err(Failure::new(Why::Forbidden, why).about("collection"));
     }
@@ -127,6 +131,15 @@ impl Pipeline {
         if let Some(there) = self.look(name, call).await? {
             fits(&there, self.embedder.as_deref(), name)?;
             return Ok(there);
+        }
+        let most = self.settings.collections;
+        // Our own is one for all tenants.
+        if !reserved_name(name) && self.ask("collections", call, self.store.collections()).await?.len() >= most {
+            let why = format!(
+                "there are {most} collections already, and no more can be made (limits.collections): put the documents into \
+                 one that is there, or raise the limit"
+            );
+            return Err(Failure::new(Why::Full, why).about("collection"));
         }
         let dense = match &self.embedder {
             None => None,

@@ -159,3 +159,57 @@ async fn spans_are_places_in_the_text_that_is_kept() {
     let kept = sidecar.good("GET", "/v1/documents/long", &Value::Null).await;
     assert!(kept["text"].as_str().unwrap().starts_with("\n\n \tCats"));
 }
+
+#[tokio::test]
+async fn a_filter_by_what_no_document_has_is_an_error() {
+    let sidecar = Sidecar::start("collections: { papers: { fields: { lang: keyword, year: number } } }\n");
+    sidecar.put(&library()).await;
+    let filter = |kind: &str, key: &str| json!({"type": kind, "key": key, "value": "en"});
+    for (key, says) in [("lagn", "did you mean `lang`?"), ("author", "they have: lang, tags, year"), ("LANG", "`lang`")]
+    {
+        for kind in ["eq", "ne"] {
+            let filter = filter(kind, key);
+            let ask = json!({"query": "cats", "filter": filter});
+            let listed = format!("/v1/documents?filter={}", filter.to_string().replace('"', "%22"));
+            for (method, path, body) in [
+                ("POST", "/v1/retrieve", ask),
+                ("GET", &listed, Value::Null),
+                ("DELETE", "/v1/documents", json!({"filter": filter})),
+            ] {
+                let answer = sidecar.ask(method, path, &body).await;
+                let error = answer.json()["error"].clone();
+                assert_eq!((answer.status, &error["param"]), (400, &json!("filter")), "{method} {path}: {error}");
+                let told = error["message"].as_str().unwrap();
+                assert!(told.contains(&format!("`{key}`")) && told.contains(says), "{told}");
+            }
+        }
+    }
+    sidecar.good("POST", "/v1/retrieve", &json!({"query": "cats", "filter": filter("eq", "lang")})).await;
+    // What is declared is known, whether any document has it or not; and of nothing, nothing is known.
+    let papers = json!({"collection": "papers", "documents": [{"id": "1", "text": "Cats.", "metadata": {"year": "2020"}},
+        {"id": "2", "text": "Cats."}]});
+    let put = sidecar.good("PUT", "/v1/documents", &papers).await;
+    assert_eq!((&put["results"][0]["id"], &put["failed"], &put["created"]), (&json!("1"), &json!(1), &json!(1)));
+    assert!(put["results"][0]["message"].as_str().unwrap().starts_with("metadata.year: must be a number"), "{put}");
+    let ask = json!({"query": "cats", "collection": "papers", "filter": filter("eq", "lang")});
+    assert_eq!(sidecar.good("POST", "/v1/retrieve", &ask).await["results"], json!([]));
+    sidecar.good("DELETE", "/v1/documents", &json!({"all": true})).await;
+    sidecar.good("POST", "/v1/retrieve", &json!({"query": "cats", "filter": filter("eq", "lagn")})).await;
+}
+
+#[tokio::test]
+async fn collections_are_listed_and_bounded() {
+    let sidecar = Sidecar::start("limits: { collections: 2 }\n");
+    let put = |name: &str| json!({"collection": name, "documents": [{"id": "1", "text": "Cats."}]});
+    for name in ["one", "two", "one"] {
+        sidecar.good("PUT", "/v1/documents", &put(name)).await;
+    }
+    let refused = sidecar.ask("PUT", "/v1/documents", &put("three")).await;
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (507, &json!("collection")));
+    assert!(refused.text().contains("limits.collections"), "{}", refused.text());
+    let said = json!({"messages": [{"role": "user", "content": "Cats."}]});
+    sidecar.good("POST", "/v1/conversations/talk/messages", &said).await;
+    let listed = sidecar.good("GET", "/v1/collections", &Value::Null).await;
+    let entry = |name: &str| json!({"name": name, "chunks": 1, "model": null});
+    assert_eq!(listed, json!({"collections": [entry("one"), entry("two")]}));
+}

@@ -13,6 +13,7 @@ fn requests() -> Vec<(&'static str, &'static str, Value)> {
         ("POST", "/v1/context", json!({"messages": [{"role": "user", "content": "cats"}]})),
         ("PUT", "/v1/documents", json!({"documents": library()})),
         ("GET", "/v1/documents", Value::Null),
+        ("GET", "/v1/collections", Value::Null),
         ("GET", "/v1/documents/cats", Value::Null),
         ("DELETE", "/v1/documents", json!({"ids": ["cats"]})),
         ("DELETE", "/v1/documents/cats", Value::Null),
