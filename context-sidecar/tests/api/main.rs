@@ -1,6 +1,6 @@
 //! The endpoints and the doors over a real socket, with the embedded store.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod bad_input;
 mod documents;
@@ -13,6 +13,7 @@ mod outages;
 mod scopes;
 #[path = "../support/qdrant.rs"]
 mod support;
+mod tenants;
 
 use std::{net::SocketAddr, sync::Arc};
 

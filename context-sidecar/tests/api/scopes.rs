@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{Sidecar, library};
 
 /// A request to each route that is somebody's, as it would be good.
-fn requests() -> Vec<(&'static str, &'static str, Value)> {
+pub(crate) fn requests() -> Vec<(&'static str, &'static str, Value)> {
     let rpc = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": "context-find", "arguments": {"query": "cats"}}});
     vec![
@@ -27,12 +27,12 @@ fn requests() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// With the headers that MCP wants.
-fn headers<'h>(more: &[(&'h str, &'h str)]) -> Vec<(&'h str, &'h str)> {
+pub(crate) fn headers<'h>(more: &[(&'h str, &'h str)]) -> Vec<(&'h str, &'h str)> {
     let accept = [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
     accept.into_iter().chain(more.iter().copied()).collect()
 }
 
-fn with_token() -> Sidecar {
+pub(crate) fn with_token() -> Sidecar {
     Sidecar::prepared("", &[("CONTEXT_TOKEN_FILE", "{folder}/token")], |folder| {
         std::fs::write(folder.join("token"), "right").unwrap();
     })
