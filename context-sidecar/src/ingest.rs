@@ -6,6 +6,7 @@ mod locks;
 mod plan;
 mod valid;
 mod vectors;
+mod versions;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) use kept::stored;
 use land::Job;
 pub(crate) use locks::Locks;
 pub(crate) use vectors::Vectors;
+pub(crate) use versions::current;
 
 use crate::{
     failure::{Failure, Kind},

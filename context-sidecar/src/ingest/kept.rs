@@ -8,7 +8,7 @@ use context_core::{
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Listed, OfTenant, Page, Stored, Target, land::Writing, valid};
+use super::{Listed, OfTenant, Page, Stored, Target, current, land::Writing, valid};
 use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
@@ -163,8 +163,9 @@ impl Pipeline {
     }
 }
 
-/// A document of its chunks. In the middle of a replacement there are some of two: it is the one that was written last.
+/// A document of its chunks. In the middle of a replacement there are some of two: it is the newest that is whole.
 pub(crate) fn stored(points: Vec<Point>) -> Option<Stored> {
+    let points = current(points);
     let last = points.iter().max_by_key(|point| (point.written, point.id))?;
     let (written, expires) = (last.written, last.expires);
     let Chunk { document_id: id, title, url, metadata, .. } = last.chunk.clone();

@@ -227,6 +227,8 @@ impl Pipeline {
         writing.has_written = true;
         let counts: Vec<usize> = points.iter().map(Vec::len).collect();
         let all: Vec<Point> = points.into_iter().flatten().collect();
+        // They say that they are of another version now.
+        all.iter().for_each(|point| self.caches.chunks.forget(point.id));
         let mut failed = None;
         for points in all.chunks(POINTS) {
             if let Err(failure) = self.ask("put", job.call, self.store.put(job.scope, points)).await {
