@@ -15,7 +15,7 @@ POD := $(TARGET)/debug/pod
 SKIPPED := $(abspath $(TARGET))/skipped-tests.txt
 PROFILE := $(if $(CI),ci,default)
 
-.PHONY: help build demo up test bench bench-loader bench-context bench-instructions fuzz check conformance
+.PHONY: help build demo up test bench bench-loader bench-context quality bench-instructions fuzz check conformance
 
 help: ## Lists these commands.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
@@ -66,6 +66,9 @@ bench-context: ## Measures how good, how fast and how large the context-sidecar 
 	@echo "Building with the release profile, which takes several minutes the first time."
 	@$(CARGO) build --release --locked -p context-sidecar
 	@$(CARGO) run --release -p bench -- context --sidecar '$(TARGET)/release/context-sidecar'
+
+quality: ## Measures what the context-sidecar finds, by words and by meaning, with a real model (MINILM_PYTHON names a Python with it).
+	@$(CARGO) test --release -p context-sidecar --test pipeline quality -- --include-ignored --nocapture --test-threads 1
 
 # The runner and the library must be of one version, which Cargo.lock knows.
 RUNNER = $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)

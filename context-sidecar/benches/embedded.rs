@@ -66,6 +66,7 @@ fn point(scope: &Scope, number: usize, random: &mut Random) -> Point {
             metadata,
         },
         hash: "0".repeat(64),
+        version: Default::default(),
         written: 1_700_000_000,
         expires: None,
         dense: Some(random.vector()),

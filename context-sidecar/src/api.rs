@@ -2,6 +2,7 @@
 
 mod asked;
 mod chat;
+mod collections;
 mod context;
 mod conversations;
 mod documents;

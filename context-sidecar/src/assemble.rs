@@ -94,6 +94,8 @@ fn of_pipeline(settings: &Settings) -> pipeline::Settings {
     pipeline::Settings {
         language: settings.ingest.language,
         languages: settings.collections.iter().filter_map(|(name, of)| Some((name.clone(), of.language?))).collect(),
+        fields: settings.collections.iter().map(|(name, of)| (name.clone(), of.fields.clone())).collect(),
+        collections: settings.limits.collections,
         chunks: settings.ingest.chunk,
         reranked: settings.rerank.as_ref().map_or(default.reranked, |rerank| rerank.candidates),
         results_bytes: settings.caches.results,

@@ -6,6 +6,7 @@ mod locks;
 mod plan;
 mod valid;
 mod vectors;
+mod versions;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) use kept::stored;
 use land::Job;
 pub(crate) use locks::Locks;
 pub(crate) use vectors::Vectors;
+pub(crate) use versions::current;
 
 use crate::{
     failure::{Failure, Kind},
@@ -106,6 +108,17 @@ pub struct Listed {
     pub chunks: u32,
 }
 
+/// A collection, as far as it is a tenant's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfTenant {
+    /// Its name.
+    pub name: String,
+    /// How many chunks the tenant has in it.
+    pub chunks: u64,
+    /// Of which model its vectors are; `None` where it has words only.
+    pub model: Option<String>,
+}
+
 /// What to remove.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
@@ -142,8 +155,10 @@ impl Pipeline {
             let why = format!("are {many}, and {most} can be put in at once: send them in several requests");
             return Err(Failure::new(Kind::TooLarge, why).about("documents"));
         }
-        let documents = valid::checked(documents, self.settings.document_bytes);
-        self.ready(&scope.collection, call).await?;
+        let documents =
+            valid::checked(documents, self.settings.document_bytes, self.settings.fields.get(&scope.collection));
+        let first = documents.iter().find_map(|document| document.as_ref().ok());
+        self.ready(&scope.collection, first, call).await?;
         let vectors = if self.embedder.is_some() { Vectors::Must } else { Vectors::None };
         let ttl = ttl.or(self.settings.document_ttl);
         Ok(self.put_in(scope, documents, vectors, ttl, call).await)

@@ -5,6 +5,7 @@
 mod assemble;
 mod guarded;
 mod key;
+mod keys;
 mod kinds;
 mod rank;
 mod retrieve;
@@ -74,6 +75,7 @@ pub(crate) struct Caches {
     pub(crate) epochs: Epochs,
     pub(crate) results: Results<Answer>,
     pub(crate) chunks: Chunks,
+    pub(crate) keys: keys::Keys,
 }
 
 /// What is left alone while it fails. The embedder has its own.
@@ -93,6 +95,7 @@ impl Pipeline {
             epochs: Epochs::default(),
             results: Results::of(settings.results_bytes, settings.results_ttl, settings.stale_for),
             chunks: Chunks::of(settings.chunks_bytes),
+            keys: keys::Keys::default(),
         };
         let gates = Gates {
             store: Gate::new(settings.store_breaker.clone()),

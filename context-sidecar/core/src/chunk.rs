@@ -7,7 +7,7 @@
 //! tries.)
 //!
 //! The white space behind a chunk belongs to it: two chunks of which one begins where the other ends are the document's
-//! text when they are put together.
+//! text when they are put together. So does the white space before the first one, unless that alone is longer than a chunk.
 
 mod cuts;
 
@@ -197,9 +197,7 @@ fn cut(text: &str, size: Size, counter: &dyn Counter) -> Vec<Range<usize>> {
         let end = if last >= ends.len() { ends.len() } else { cuts.best_end(first + fewest, last) };
         let (from, to) = (cuts.at(first), cuts.at(end));
         if text.get(from..to).is_some_and(|text| !text.trim().is_empty()) {
-            let is_first = chunks.is_empty();
-            chunks
-                .push(if is_first { to - text.get(..to).map_or(0, |text| text.trim_start().len()) } else { from }..to);
+            chunks.push(from..to);
         }
         // There may be tokens left over: parts of the last character.
         if to >= text.len() {
@@ -300,6 +298,12 @@ mod tests {
         let far = format!("{}x{}y  ", " \n".repeat(50_000), " ".repeat(100_000));
         assert!(cut_up(&far, Size::default()).len() <= 4);
         holds(&far, Size::default()).unwrap();
+    }
+
+    #[test]
+    fn what_stands_before_the_text_is_of_the_first_chunk() {
+        let chunks = cut_up("\n\n  def run():\n    pass\n", Size::default());
+        assert_eq!((chunks[0].text.as_str(), chunks[0].span.start), ("\n\n  def run():\n    pass", 0));
     }
 
     #[test]

@@ -54,6 +54,17 @@ pub struct Sparse {
     pub values: Vec<f32>,
 }
 
+/// Which version of its document a chunk was last written for, and how many chunks that has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Version {
+    /// Of all chunks of it, in hex.
+    #[serde(rename = "version")]
+    pub hash: String,
+    /// How many these are.
+    #[serde(rename = "of")]
+    pub chunks: u32,
+}
+
 /// A chunk as a store holds it.
 #[derive(Clone, PartialEq)]
 pub struct Point {
@@ -63,6 +74,8 @@ pub struct Point {
     pub chunk: Chunk,
     /// The hash of all that is in the chunk, in hex.
     pub hash: String,
+    /// Of which version of the document.
+    pub version: Version,
     /// When it was written, in seconds since 1970.
     pub written: u64,
     /// When it is to be gone, in seconds since 1970.

@@ -2,7 +2,7 @@
 
 pub(super) mod upload;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, str, sync::Arc, time::Duration};
 
 use context_core::{document::Document, filter::Filter};
 use http::{Method, Response};
@@ -155,11 +155,36 @@ struct Deleted {
 /// In seconds. What is kept longer is kept.
 const LONGEST_TTL: u64 = 100 * 365 * 24 * 60 * 60;
 
-fn read(raw: &RawValue) -> Result<Document, ItemFailure> {
+/// A body that can be read as JSON: what is no UTF-8 is in one of the documents, and the others are none the worse for it.
+/// Where something had to be replaced, by what: a character that is nowhere else in it.
+fn readable(body: &[u8]) -> (Cow<'_, [u8]>, Option<char>) {
+    if str::from_utf8(body).is_ok() {
+        return (Cow::Borrowed(body), None);
+    }
+    // None of these is ever a character of a text.
+    let (mut marks, text) = ('\u{fdd0}'..='\u{fdef}', String::from_utf8_lossy(body));
+    let Some(mark) = marks.find(|mark| !text.contains(*mark)) else { return (Cow::Borrowed(body), None) };
+    let mut whole = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        whole.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            whole.push(mark);
+        }
+    }
+    (Cow::Owned(whole.into_bytes()), Some(mark))
+}
+
+/// A document; `mark` stands in it for what is no UTF-8.
+fn read(raw: &RawValue, mark: Option<char>) -> Result<Document, ItemFailure> {
     /// As much as is needed to say which it is.
     #[derive(Deserialize)]
     struct Named {
         id: String,
+    }
+    if let Some(mark) = mark.filter(|mark| raw.get().contains(*mark)) {
+        let named = serde_json::from_str::<Named>(raw.get()).ok().map(|named| named.id);
+        let message = "It has bytes in it that are no UTF-8: convert it, or leave them out.".to_owned();
+        return Err(ItemFailure { id: named.filter(|id| !id.contains(mark)), message });
     }
     let Given { id, title, text, url, metadata } = json::read(raw.get().as_bytes()).map_err(|failure| ItemFailure {
         id: serde_json::from_str::<Named>(raw.get()).ok().map(|named| named.id),
@@ -172,9 +197,10 @@ async fn put(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> {
     let (scope, documents, ttl) = if let Some(file) = upload::given(&app, &asked).await? {
         (asked.scope(&app, asked.said("collection"))?, file.documents, file.ttl_seconds)
     } else {
-        let given: Put = asked.json()?;
+        let (body, mark) = readable(&asked.body);
+        let given: Put = json::read(&body)?;
         let scope = asked.scope(&app, given.collection.as_deref())?;
-        (scope, given.documents.iter().map(|raw| read(raw)).collect(), given.ttl_seconds)
+        (scope, given.documents.iter().map(|raw| read(raw, mark)).collect(), given.ttl_seconds)
     };
     if ttl == Some(0) {
         return Err(Failure::new(Kind::Invalid, "It must be above 0.").about("ttl_seconds"));

@@ -6,7 +6,7 @@ use http::{Method, Response};
 use percent_encoding::percent_decode_str;
 use schemars::{Schema, SchemaGenerator};
 
-use super::{App, asked::Asked, context, conversations, documents, openapi, retrieve};
+use super::{App, asked::Asked, collections, context, conversations, documents, openapi, retrieve};
 use crate::{body::Body, doors, failure::Failure};
 
 /// What answers, on its way.
@@ -73,10 +73,11 @@ impl Parameter {
 }
 
 /// Tables, each in the file of what answers.
-const TABLES: [&[Route]; 7] = [
+const TABLES: [&[Route]; 8] = [
     retrieve::ROUTES,
     context::ROUTES,
     documents::ROUTES,
+    collections::ROUTES,
     conversations::ROUTES,
     openapi::ROUTES,
     doors::openai::ROUTES,

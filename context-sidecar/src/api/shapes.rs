@@ -138,6 +138,27 @@ pub(crate) struct Listed {
     chunks: u32,
 }
 
+/// Where a tenant has documents.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Collections {
+    /// In the order of their names.
+    collections: Vec<Collection>,
+}
+
+/// A collection, as far as it is the tenant's.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Collection {
+    /// Its name.
+    name: String,
+    /// How many chunks the tenant has in it.
+    chunks: u64,
+    /// Of which model its vectors are; null where it has words only.
+    #[schemars(required, extend("type" = ["string", "null"]))]
+    model: Option<String>,
+}
+
 /// What was found.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -2,38 +2,42 @@
 
 use std::{fmt, sync::Arc};
 
-use context_core::{document::Chunk, point::PointId, scope::Scope};
+use context_core::{
+    document::Chunk,
+    point::{PointId, Version},
+    scope::Scope,
+};
 use moka::sync::Cache;
 use serde_json::Value;
 
 /// What an entry costs besides its texts, in bytes.
-const OVERHEAD: usize = 320;
+const OVERHEAD: usize = 370;
 
 /// Chunks, bounded in bytes.
 #[derive(Clone)]
-pub struct Chunks(Cache<PointId, (Scope, Arc<Chunk>)>);
+pub struct Chunks(Cache<PointId, (Scope, Arc<Chunk>, Version)>);
 
 impl Chunks {
     /// At most so many bytes of them.
     #[must_use]
     pub fn of(bytes: u64) -> Self {
-        let weigh = |_: &PointId, (scope, chunk): &(Scope, Arc<Chunk>)| {
+        let weigh = |_: &PointId, (scope, chunk, _): &(Scope, Arc<Chunk>, Version)| {
             let scope = scope.tenant.as_str().len() + scope.collection.as_str().len();
             u32::try_from(OVERHEAD + scope + weight(chunk)).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
 
-    /// A chunk of this scope. Whether it is still there is for the store to say: it was asked, and found the id.
+    /// A chunk of this scope, and for which version of its document it was last written. Whether it is still there is for the store to say: it was asked, and found the id.
     #[must_use]
-    pub fn get(&self, scope: &Scope, id: PointId) -> Option<Arc<Chunk>> {
-        let (owner, chunk) = self.0.get(&id)?;
-        (owner == *scope).then_some(chunk)
+    pub fn get(&self, scope: &Scope, id: PointId) -> Option<(Arc<Chunk>, Version)> {
+        let (owner, chunk, version) = self.0.get(&id)?;
+        (owner == *scope).then_some((chunk, version))
     }
 
     /// Keeps a chunk.
-    pub fn put(&self, scope: &Scope, id: PointId, chunk: Arc<Chunk>) {
-        self.0.insert(id, (scope.clone(), chunk));
+    pub fn put(&self, scope: &Scope, id: PointId, chunk: Arc<Chunk>, version: Version) {
+        self.0.insert(id, (scope.clone(), chunk, version));
     }
 
     /// It was deleted.
@@ -102,8 +106,8 @@ mod tests {
     fn an_id_is_no_key_to_anothers_chunk() {
         let (chunks, ours) = (Chunks::of(1 << 20), scope("a"));
         let id = PointId::of(&ours, "d", 0, "h");
-        chunks.put(&ours, id, chunk("text"));
-        assert_eq!(chunks.get(&ours, id).unwrap().text, "text");
+        chunks.put(&ours, id, chunk("text"), Version::default());
+        assert_eq!(chunks.get(&ours, id).unwrap().0.text, "text");
         assert_eq!(chunks.get(&scope("b"), id), None);
         chunks.forget(id);
         assert_eq!(chunks.get(&ours, id), None);
@@ -113,7 +117,7 @@ mod tests {
     fn they_are_bounded_by_their_bytes() {
         let (chunks, ours) = (Chunks::of(200_000), scope("a"));
         for index in 0..100 {
-            chunks.put(&ours, PointId::of(&ours, "d", index, "h"), chunk(&"x".repeat(10_000)));
+            chunks.put(&ours, PointId::of(&ours, "d", index, "h"), chunk(&"x".repeat(10_000)), Version::default());
         }
         assert!((10_000..=200_000).contains(&chunks.bytes()), "{}", chunks.bytes());
         assert!(!format!("{chunks:?}").contains("xxx"));

@@ -159,6 +159,8 @@ pub struct Limits {
     pub max_query: Option<Size>,
     /// Requests served at once; more are refused with 429. Default: 256.
     pub max_in_flight: Option<usize>,
+    /// Collections of the store, of all tenants together; beyond that, documents make no new one. Default: 1000.
+    pub collections: Option<usize>,
     /// How long a question may take, and the most that it may ask for. Default: 10s.
     pub timeout: Option<Span>,
     /// How long a client may take to send a request's headers, and may keep a connection idle. Default: 2m.

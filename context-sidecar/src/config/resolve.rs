@@ -152,6 +152,7 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         body_timeout: positive(given.body_timeout, default.body_timeout, "limits.body_timeout", problems),
         max_query: size(given.max_query, default.max_query),
         max_in_flight: given.max_in_flight.unwrap_or(default.max_in_flight),
+        collections: given.collections.unwrap_or(default.collections),
         timeout: positive(given.timeout, default.timeout, "limits.timeout", problems),
         header_timeout: positive(given.header_timeout, default.header_timeout, "limits.header_timeout", problems),
     };
@@ -159,6 +160,7 @@ fn limits(given: &file::Limits, problems: &mut Problems) -> Limits {
         ("max_body", limits.max_body == 0),
         ("max_query", limits.max_query == 0),
         ("max_in_flight", limits.max_in_flight == 0),
+        ("collections", limits.collections == 0),
     ];
     if limits.max_bodies < limits.max_body {
         problems.push("limits.max_bodies", "must not be below `limits.max_body`: the largest body would never fit");

@@ -187,6 +187,8 @@ pub struct Limits {
     pub max_query: usize,
     /// Requests served at once; more are refused.
     pub max_in_flight: usize,
+    /// Collections of the store, of all tenants together.
+    pub collections: usize,
     /// How long a question may take.
     pub timeout: Duration,
     /// How long a client may take to send a request's headers, and may keep a connection without sending any.
@@ -206,6 +208,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             max_query: Self::MOST_OF_A_QUERY,
             max_in_flight: 256,
+            collections: 1_000,
             timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(120),
         }

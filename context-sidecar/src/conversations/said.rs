@@ -71,7 +71,8 @@ impl Pipeline {
         let conversation = names::checked(conversation)?;
         let scope = names::scope(tenant)?;
         self.check_messages(&messages)?;
-        let kind = self.talks(&scope, call).await?;
+        let first = messages.first().map(|first| document(conversation, first.clone(), ""));
+        let kind = self.talks(&scope, first.as_ref(), call).await?;
         let held = call.within(self.talks.hold(&scope, [conversation].into_iter())).await;
         let _held = held.ok_or_else(|| Failure::new(Why::Late, "others write to this conversation: give more time"))?;
         let there = match self.said(&scope, conversation, call).await {
@@ -177,10 +178,10 @@ impl Pipeline {
     }
 
     /// What the collection of the conversations is for; it is made where there is none.
-    async fn talks(&self, scope: &Scope, call: &Call) -> Result<Kind, Failure> {
+    async fn talks(&self, scope: &Scope, first: Option<&Document>, call: &Call) -> Result<Kind, Failure> {
         match self.look(&scope.collection, call).await? {
             Some(kind) => Ok(kind),
-            None => self.ready(&scope.collection, call).await,
+            None => self.ready(&scope.collection, first, call).await,
         }
     }
 

@@ -6,16 +6,20 @@ use context_core::{
     document::{Chunk, Document},
     filter::Filter,
     point::Point,
-    scope::Scope,
+    scope::{Collection, Scope, Tenant},
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Listed, Page, Stored, Target, valid};
+use super::{Listed, OfTenant, Page, Stored, Target, current, valid};
 use crate::{
     failure::{Failure, Kind as Why},
     http::Call,
     pipeline::{Pipeline, seconds, users},
     store::Which,
 };
+
+/// Collections that are counted at once.
+const AT_ONCE: usize = 16;
 
 /// Documents of a page, at most.
 const MOST_LISTED: usize = 1_000;
@@ -49,6 +53,7 @@ impl Pipeline {
     ) -> Result<Page, Failure> {
         users(scope)?;
         let limit = limit.clamp(1, MOST_LISTED);
+        self.keyed(scope, filter, call).await?;
         let mut found =
             self.ask("documents", call, self.store.documents(scope, filter, after, limit + 1, seconds())).await?;
         let is_more = found.len() > limit;
@@ -58,12 +63,49 @@ impl Pipeline {
         Ok(Page { documents, next })
     }
 
+    /// The collections in which a tenant has anything, in the order of their names. What others have is not told, not even
+    /// that it is there.
+    ///
+    /// # Errors
+    /// What may be wrong with a store.
+    pub async fn collections(&self, tenant: &Tenant, call: &Call) -> Result<Vec<OfTenant>, Failure> {
+        let names = self.ask("collections", call, self.store.collections()).await?;
+        let now = seconds();
+        let looks: Vec<_> = names.into_iter().map(|name| self.of_tenant(tenant, name, now, call)).collect();
+        let found: Vec<Option<OfTenant>> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn of_tenant(
+        &self,
+        tenant: &Tenant,
+        collection: Collection,
+        now: u64,
+        call: &Call,
+    ) -> Result<Option<OfTenant>, Failure> {
+        let scope = Scope { tenant: tenant.clone(), collection };
+        if users(&scope).is_err() {
+            return Ok(None);
+        }
+        let chunks = match self.ask("count", call, self.store.count(&scope, now)).await {
+            Ok(0) | Err(Failure { kind: Why::NotFound, .. }) => return Ok(None),
+            chunks => chunks?,
+        };
+        // One that another program has made is none of ours, whatever it has in it.
+        let Some(kind) = self.look(&scope.collection, call).await? else { return Ok(None) };
+        let model = kind.dense.map(|(model, _)| model);
+        Ok(Some(OfTenant { name: scope.collection.as_str().to_owned(), chunks, model }))
+    }
+
     /// Removes documents, from what is remembered for outages too, and says how many chunks that were.
     ///
     /// # Errors
     /// There is no such collection, and what may be wrong with a store.
     pub async fn delete(&self, scope: &Scope, target: &Target, call: &Call) -> Result<u64, Failure> {
         users(scope)?;
+        if let Target::Where(filter) = target {
+            self.keyed(scope, Some(filter), call).await?;
+        }
         self.remove(scope, target, call).await
     }
 
@@ -157,8 +199,9 @@ impl Drop for Removing<'_> {
     }
 }
 
-/// A document of its chunks. In the middle of a replacement there are some of two: it is the one that was written last.
+/// A document of its chunks. In the middle of a replacement there are some of two: it is the newest that is whole.
 pub(crate) fn stored(points: Vec<Point>) -> Option<Stored> {
+    let points = current(points);
     let last = points.iter().max_by_key(|point| (point.written, point.id))?;
     let (written, expires) = (last.written, last.expires);
     let Chunk { document_id: id, title, url, metadata, .. } = last.chunk.clone();
@@ -169,6 +212,9 @@ pub(crate) fn stored(points: Vec<Point>) -> Option<Stored> {
     for (_, chunk) in parts {
         let known = end.map_or(0, |end: usize| end.saturating_sub(chunk.span.start));
         if end.is_none_or(|end| chunk.span.end > end) {
+            // White space that is longer than a chunk is in none: spans count it all the same.
+            let gap = chunk.span.start.saturating_sub(end.unwrap_or_default());
+            text.extend(std::iter::repeat_n(' ', gap));
             text.extend(chunk.text.chars().skip(known));
             end = Some(chunk.span.end);
         }

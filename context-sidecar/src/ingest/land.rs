@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use chassis::clock;
 use context_core::{
     document::Document,
     point::{Point, PointId},
@@ -51,6 +52,11 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Nothing is to be done for this document.
+    fn none(index: usize, id: String) -> Self {
+        Self { plan: Plan::none(index, id), vectors: HashMap::new(), outcome: None, is_settled: true }
+    }
+
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.outcome = Some(Outcome::Failed { kind: failure.kind, message: failure.to_string() });
         self.is_settled = true;
@@ -100,7 +106,8 @@ impl Pipeline {
         let there = match self.there(job, names).await {
             // Somebody has dropped it since it was last looked at: it is made again, and nothing is in it.
             Err(Failure { kind: Why::NotFound, .. }) => {
-                self.ready(&job.scope.collection, job.call).await?;
+                let first = documents.first().map(|(_, document)| document);
+                self.ready(&job.scope.collection, first, job.call).await?;
                 HashMap::new()
             }
             there => there?,
@@ -166,8 +173,14 @@ impl Pipeline {
         there: HashMap<String, Vec<Point>>,
     ) -> Result<Vec<Work>, Failure> {
         let (scope, size, expires) = (job.scope.clone(), self.settings.chunks, job.expires);
+        let deadline = job.call.deadline;
         let work = move || {
             let plan = |(index, document): (usize, Document)| {
+                if clock::now() >= deadline {
+                    let mut work = Work::none(index, document.id);
+                    work.fail(&Failure::new(Why::Late, "there was no time left to cut it: send fewer at once"));
+                    return work;
+                }
                 let there = there.get(&document.id).map_or(&[][..], Vec::as_slice);
                 let plan = Plan::of(&scope, (index, &document), size, there, expires);
                 let chunks = plan.due.len();
@@ -214,6 +227,8 @@ impl Pipeline {
         writing.has_written = true;
         let counts: Vec<usize> = points.iter().map(Vec::len).collect();
         let all: Vec<Point> = points.into_iter().flatten().collect();
+        // They say that they are of another version now.
+        all.iter().for_each(|point| self.caches.chunks.forget(point.id));
         let mut failed = None;
         for points in all.chunks(POINTS) {
             if let Err(failure) = self.ask("put", job.call, self.store.put(job.scope, points)).await {

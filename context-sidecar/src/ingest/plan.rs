@@ -7,10 +7,12 @@ use context_core::{
     bm25::Encoder,
     chunk::{Size, chunks, hash, indexed},
     document::{Chunk, Document},
-    point::{Point, PointId},
+    point::{Point, PointId, Version},
     scope::Scope,
     tokens::O200k,
 };
+
+use super::versions;
 
 /// A chunk that is to be there.
 pub(super) struct Due {
@@ -25,6 +27,9 @@ pub(super) struct Plan {
     pub(super) index: usize,
     pub(super) id: String,
     pub(super) due: Vec<Due>,
+    version: Version,
+    /// What is written of this version is written later than what it replaces, if only by a second.
+    after: u64,
     /// Which of them are to be written.
     pub(super) fresh: Vec<usize>,
     /// What goes when they have landed.
@@ -38,6 +43,22 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Nothing is to be done.
+    pub(super) fn none(index: usize, id: String) -> Self {
+        Self {
+            index,
+            id,
+            due: Vec::new(),
+            version: Version::default(),
+            after: 0,
+            fresh: Vec::new(),
+            gone: Vec::new(),
+            reused: HashMap::new(),
+            was_there: false,
+            is_changed: false,
+        }
+    }
+
     /// The chunks of a document, and what of them has to be done since `there` are there.
     pub(super) fn of(
         scope: &Scope,
@@ -50,16 +71,9 @@ impl Plan {
             let hash = hash(&chunk);
             Due { id: PointId::of(scope, &chunk.document_id, chunk.chunk, &hash), chunk, hash }
         });
-        let mut plan = Self {
-            index,
-            id: document.id.clone(),
-            due: due.collect(),
-            fresh: Vec::new(),
-            gone: Vec::new(),
-            reused: HashMap::new(),
-            was_there: false,
-            is_changed: false,
-        };
+        let due: Vec<Due> = due.collect();
+        let version = versions::of(due.iter().map(|due| due.id));
+        let mut plan = Self { due, version, ..Self::none(index, document.id.clone()) };
         plan.compare(there, Some(expires));
         plan
     }
@@ -69,10 +83,15 @@ impl Plan {
         let by_id: HashMap<PointId, &Point> = there.iter().map(|point| (point.id, point)).collect();
         let own: HashSet<PointId> = self.due.iter().map(|due| due.id).collect();
         // One that stays as it is but for when it is to be gone is written again, too.
-        let stays =
-            |due: &Due| by_id.get(&due.id).is_some_and(|point| expires.is_none_or(|expires| expires == point.expires));
+        let stays = |due: &Due| {
+            by_id.get(&due.id).is_some_and(|point| {
+                point.version == self.version && expires.is_none_or(|expires| expires == point.expires)
+            })
+        };
         self.fresh = (0..).zip(&self.due).filter(|(_, due)| !stays(due)).map(|(place, _)| place).collect();
         self.gone = there.iter().map(|point| point.id).filter(|id| !own.contains(id)).collect();
+        let others = there.iter().filter(|point| point.version != self.version);
+        self.after = others.map(|point| point.written.saturating_add(1)).max().unwrap_or_default();
         self.was_there = !there.is_empty();
         self.is_changed = !self.gone.is_empty() || self.due.iter().any(|due| !by_id.contains_key(&due.id));
         let texts: HashMap<_, PointId> =
@@ -101,7 +120,8 @@ impl Plan {
                 id: *id,
                 chunk: chunk.clone(),
                 hash: hash.clone(),
-                written,
+                version: self.version.clone(),
+                written: written.max(self.after),
                 expires,
                 dense: vectors.remove(place),
                 lexical: encoder.document(chunk.title.as_deref(), &chunk.text),

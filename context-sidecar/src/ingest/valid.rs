@@ -1,11 +1,12 @@
 //! What no document may be, and what of its metadata is ours.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use context_core::document::{Document, Metadata};
 use serde_json::Value;
 
 use super::ItemFailure;
+use crate::config::Field;
 
 /// The longest id, in bytes.
 pub(crate) const LONGEST_ID: usize = 512;
@@ -27,10 +28,11 @@ const RESERVED: [&str; 5] = ["tenant", "tenant_id", "x-tenant-id", "constructor"
 pub(super) fn checked(
     documents: Vec<Result<Document, ItemFailure>>,
     most_bytes: usize,
+    fields: Option<&BTreeMap<String, Field>>,
 ) -> Vec<Result<Document, ItemFailure>> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let check = |(index, document): (usize, Result<Document, ItemFailure>)| {
-        let document = one(document?, most_bytes)?;
+        let document = one(document?, most_bytes, fields)?;
         match seen.get(&document.id) {
             Some(first) => {
                 let message = format!("documents[{first}] has the same id: put one of them in");
@@ -45,13 +47,18 @@ pub(super) fn checked(
     documents.into_iter().enumerate().map(check).collect()
 }
 
-fn one(mut document: Document, most_bytes: usize) -> Result<Document, ItemFailure> {
+fn one(
+    mut document: Document,
+    most_bytes: usize,
+    fields: Option<&BTreeMap<String, Field>>,
+) -> Result<Document, ItemFailure> {
     if let Some(message) = bad_id(&document.id) {
         // It is shown to whoever gets the answer: not at any length.
         let id: String = document.id.chars().filter(|char| !char.is_control()).take(64).collect();
         return Err(ItemFailure { id: Some(id).filter(|id| !id.is_empty()), message });
     }
     let message = bad_text(&document, most_bytes).or_else(|| bad_metadata(&document.metadata));
+    let message = message.or_else(|| fields.and_then(|fields| bad_fields(&document.metadata, fields)));
     if let Some(message) = message {
         return Err(ItemFailure { id: Some(document.id), message });
     }
@@ -123,6 +130,28 @@ fn bad_metadata(metadata: &Metadata) -> Option<String> {
         .then(|| format!("metadata: has {bytes} bytes, and {METADATA_BYTES} are possible: it is kept with every chunk"))
 }
 
+/// What is declared to be of a kind, and is of another one: it would never be found by what it is filtered by.
+fn bad_fields(metadata: &Metadata, fields: &BTreeMap<String, Field>) -> Option<String> {
+    fields.iter().find_map(|(key, field)| {
+        let fits = |value: &Value| match field {
+            Field::Keyword => value.is_string(),
+            Field::Number => value.is_number(),
+            Field::Bool => value.is_boolean(),
+        };
+        let is_fine = match metadata.get(key)? {
+            Value::Null => true,
+            Value::Array(members) => members.iter().all(fits),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => fits(value),
+        };
+        let due = match field {
+            Field::Keyword => "a string",
+            Field::Number => "a number",
+            Field::Bool => "true or false",
+        };
+        (!is_fine).then(|| format!("metadata.{key}: must be {due}, or a list of such: the collection declares it so"))
+    })
+}
+
 const fn is_scalar(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
 }
@@ -169,7 +198,7 @@ mod tests {
             (document("a", "t", Value::Object(many)), "metadata: has 100 keys"),
             (document("a", "t", json!({"k": "x".repeat(20_000)})), "metadata: has 20001 bytes"),
         ] {
-            let told = checked(vec![case], 1 << 20).remove(0).unwrap_err().message;
+            let told = checked(vec![case], 1 << 20, None).remove(0).unwrap_err().message;
             assert!(told.contains(says), "`{told}` does not say `{says}`");
         }
     }
@@ -177,7 +206,7 @@ mod tests {
     #[test]
     fn of_two_with_one_id_it_is_the_first() {
         let given = ["a", "b", "a"].map(|id| document(id, "t", json!({})));
-        let checked = checked(given.into(), 100);
+        let checked = checked(given.into(), 100, None);
         assert!(checked[0].is_ok() && checked[1].is_ok());
         assert!(checked[2].as_ref().unwrap_err().message.starts_with("documents[0] has the same id"));
     }
@@ -185,7 +214,24 @@ mod tests {
     #[test]
     fn what_says_whose_it_is_is_not_the_users_to_say() {
         let about = json!({"tenant": "b", "Tenant_ID": "b", "_seq": 1, "__proto__": 1, "lang": "en", "gone": null, "tags": ["a", 1, true]});
-        let kept = checked(vec![document("a", "t", about)], 100).remove(0).unwrap().metadata;
+        let kept = checked(vec![document("a", "t", about)], 100, None).remove(0).unwrap().metadata;
         assert_eq!(Value::Object(kept), json!({"lang": "en", "tags": ["a", 1, true]}));
+    }
+
+    #[test]
+    fn what_is_declared_has_to_be_so() {
+        let fields = [("year", Field::Number), ("lang", Field::Keyword), ("draft", Field::Bool)];
+        let fields = fields.map(|(key, field)| (key.to_owned(), field)).into();
+        for (metadata, says) in [
+            (json!({"year": "2020"}), "metadata.year: must be a number"),
+            (json!({"year": [2020, "x"]}), "metadata.year: must be a number"),
+            (json!({"lang": 7}), "metadata.lang: must be a string"),
+            (json!({"draft": "true"}), "metadata.draft: must be true or false"),
+        ] {
+            let failure = checked(vec![document("a", "t", metadata)], 100, Some(&fields)).remove(0).unwrap_err();
+            assert!(failure.id.as_deref() == Some("a") && failure.message.starts_with(says), "{failure:?}");
+        }
+        let fine = json!({"year": [2020, 1.5], "lang": "en", "draft": null, "other": 7});
+        assert!(checked(vec![document("a", "t", fine)], 100, Some(&fields)).remove(0).is_ok());
     }
 }

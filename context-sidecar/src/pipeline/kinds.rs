@@ -7,18 +7,26 @@ use std::{
 };
 
 use chassis::clock;
-use context_core::scope::{Collection, Scope};
+use context_core::{
+    chunk::{Size, chunks, indexed},
+    document::{Chunk, Document},
+    scope::{Collection, Scope},
+    tokens::O200k,
+};
 
 use super::Pipeline;
 use crate::{
-    embed::Embedder,
+    embed::{Embedder, Purpose},
     failure::{Failure, Kind as Why},
-    http::Call,
+    http::{Call, Trouble},
     store::Kind,
 };
 
 /// Somebody else may drop a collection and make another one of the same name.
 const TTL: Duration = Duration::from_secs(60);
+
+/// More than any first chunk has, mostly; in bytes.
+const BEGINNING: usize = 64 << 10;
 
 /// So many are known at a time.
 const MOST: usize = 10_000;
@@ -70,12 +78,16 @@ pub(crate) fn reserved(name: &str) -> Option<Collection> {
     format!("{PREFIX}{name}").parse().ok()
 }
 
+fn reserved_name(name: &Collection) -> bool {
+    name.as_str().to_ascii_lowercase().starts_with(PREFIX)
+}
+
 /// Refuses the names of our own collections: whatever comes from outside goes through here.
 ///
 /// # Errors
 /// It is one.
 pub(crate) fn users(scope: &Scope) -> Result<(), Failure> {
-    if scope.collection.as_str().to_ascii_lowercase().starts_with(PREFIX) {
+    if reserved_name(&scope.collection) {
         let why = format!("names that begin with `{PREFIX}` are reserved: choose another one");
         return Err(Failure::new(Why::Forbidden, why).about("collection"));
     }
@@ -108,20 +120,57 @@ impl Pipeline {
     }
 
     /// Makes a collection for what is ingested now, or checks that there is one for it.
-    pub(crate) async fn ready(&self, name: &Collection, call: &Call) -> Result<Kind, Failure> {
+    /// How many numbers its vectors have, is learnt from the first of what is put in: that costs nothing, since what was
+    /// embedded is remembered.
+    pub(crate) async fn ready(
+        &self,
+        name: &Collection,
+        first: Option<&Document>,
+        call: &Call,
+    ) -> Result<Kind, Failure> {
         if let Some(there) = self.look(name, call).await? {
             fits(&there, self.embedder.as_deref(), name)?;
             return Ok(there);
         }
+        let most = self.settings.collections;
+        // Our own is one for all tenants.
+        if !reserved_name(name) && self.ask("collections", call, self.store.collections()).await?.len() >= most {
+            let why = format!(
+                "there are {most} collections already, and no more can be made (limits.collections): put the documents into \
+                 one that is there, or raise the limit"
+            );
+            return Err(Failure::new(Why::Full, why).about("collection"));
+        }
         let dense = match &self.embedder {
             None => None,
-            Some(embedder) => Some((embedder.model().to_owned(), embedder.probe(call).await?)),
+            Some(embedder) => {
+                let chunk = first.and_then(|first| beginning(first, self.settings.chunks));
+                let dimension = match (embedder.dimension(), chunk) {
+                    (None, Some(chunk)) => {
+                        let text = indexed(chunk.title.as_deref(), &chunk.text);
+                        let made = call.within(embedder.embed(&[&text], Purpose::Document, call)).await;
+                        let late = || Trouble::Late { place: embedder.describe(), after: Duration::ZERO };
+                        made.ok_or_else(late)??.first().map_or(0, Vec::len)
+                    }
+                    (known, _) => match known {
+                        Some(known) => known,
+                        None => embedder.probe(call).await?,
+                    },
+                };
+                Some((embedder.model().to_owned(), dimension))
+            }
         };
         let kind = Kind { dense };
         self.ask("create", call, self.store.create(name, &kind)).await?;
         self.kinds.put(name, kind.clone(), clock::now());
         Ok(kind)
     }
+}
+
+/// The first chunk of a document, without reading all of it.
+fn beginning(document: &Document, size: Size) -> Option<Chunk> {
+    let text = document.text.get(..document.text.floor_char_boundary(BEGINNING)).unwrap_or_default().to_owned();
+    chunks(&Document { text, ..document.clone() }, size, &O200k).into_iter().next()
 }
 
 /// Whether vectors of this embedder are those of the collection.

@@ -139,6 +139,7 @@ impl Pipeline {
     async fn make(&self, asked: &Asked<'_>, started: Instant, name: &cache::Question) -> Result<Answer, Failure> {
         let Asked { scope, question, .. } = asked;
         let kind = self.kind(&scope.collection, &asked.call).await?;
+        self.keyed(scope, question.filter.as_ref(), &asked.call).await?;
         let (mut mode, is_less) = self.mode(question.mode, &kind, scope)?;
         let mut degraded: Vec<&'static str> = if is_less { vec!["dense"] } else { vec![] };
         let mut timings = Timings::default();

@@ -1,13 +1,16 @@
 //! The two legs, their fusion, and the texts of what they have found.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use chassis::clock;
 use context_core::{
     document::Chunk,
     fuse::{Fused, Method, fuse},
     merge::{Expand, Passage, Scores, needs},
-    point::PointId,
+    point::{Point, PointId, Version},
 };
 use serde_json::{Value, json};
 
@@ -17,6 +20,7 @@ use crate::{
     embed::Purpose,
     failure::{Failure, Kind as Why},
     http::{Call, Trouble},
+    ingest::current,
     question::{Mode, Question},
     store::Legs,
 };
@@ -31,6 +35,8 @@ pub(super) struct Searched {
 /// Texts by their ids, vectors of some of them, and whether there were fewer than ids.
 struct Fetched {
     chunks: HashMap<PointId, Arc<Chunk>>,
+    /// Documents of which chunks of several versions were found.
+    mixed: Vec<String>,
     vectors: HashMap<PointId, Vec<f32>>,
     missing: usize,
 }
@@ -65,7 +71,7 @@ impl Pipeline {
             let pool = self.pool(asked.question);
             let wanted: Vec<Fused> = hits.into_iter().take(pool).collect();
             let (fetched, took) = self.timed("fetch", self.fetch(asked, &wanted)).await;
-            let Fetched { chunks, vectors, missing } = fetched?;
+            let Fetched { mut chunks, mixed, vectors, missing } = fetched?;
             timings.fetch_ms = Some(timings.fetch_ms.unwrap_or_default() + took);
             // A document was replaced in between: what has taken its place is there already.
             if missing > 0 && again {
@@ -78,6 +84,9 @@ impl Pipeline {
                     "{store}: finds chunks and does not have them: look whether it is being restored or is damaged"
                 );
                 return Err(Failure::new(Why::Unavailable, why));
+            }
+            if !mixed.is_empty() {
+                self.unmix(asked, &mixed, &mut chunks).await?;
             }
             let passages = wanted.into_iter().filter_map(|hit| {
                 let chunk = Chunk::clone(chunks.get(&hit.id)?);
@@ -151,9 +160,13 @@ impl Pipeline {
         let mut chunks = HashMap::with_capacity(hits.len());
         let mut vectors = HashMap::new();
         let mut unknown = Vec::new();
+        let mut versions: HashMap<PointId, Version> = HashMap::with_capacity(hits.len());
         for hit in hits {
             match self.caches.chunks.get(asked.scope, hit.id).filter(|_| !with_vectors) {
-                Some(chunk) => _ = chunks.insert(hit.id, chunk),
+                Some((chunk, version)) => {
+                    chunks.insert(hit.id, chunk);
+                    versions.insert(hit.id, version);
+                }
                 None => unknown.push(hit.id),
             }
         }
@@ -162,13 +175,33 @@ impl Pipeline {
             let work = self.store.get(asked.scope, &unknown, with_vectors, seconds());
             for point in self.ask("get", &asked.call, work).await? {
                 let chunk = Arc::new(point.chunk);
-                self.caches.chunks.put(asked.scope, point.id, Arc::clone(&chunk));
+                self.caches.chunks.put(asked.scope, point.id, Arc::clone(&chunk), point.version.clone());
+                versions.insert(point.id, point.version);
                 chunks.insert(point.id, chunk);
                 point.dense.into_iter().for_each(|vector| _ = vectors.insert(point.id, vector));
             }
         }
         let missing = hits.len() - chunks.len();
-        Ok(Fetched { chunks, vectors, missing })
+        Ok(Fetched { mixed: mixed(&chunks, &versions), chunks, vectors, missing })
+    }
+
+    /// Leaves of some documents only what is of the version that is current: a replacement is under way, or was broken off.
+    async fn unmix(
+        &self,
+        asked: &Asked<'_>,
+        documents: &[String],
+        chunks: &mut HashMap<PointId, Arc<Chunk>>,
+    ) -> Result<(), Failure> {
+        let work = self.store.chunks(asked.scope, documents, seconds());
+        let mut points: HashMap<String, Vec<Point>> = HashMap::new();
+        for point in self.ask("chunks", &asked.call, work).await? {
+            // Others may have written it since it was remembered.
+            self.caches.chunks.forget(point.id);
+            points.entry(point.chunk.document_id.clone()).or_default().push(point);
+        }
+        let current: HashSet<PointId> = points.into_values().flat_map(current).map(|point| point.id).collect();
+        chunks.retain(|id, chunk| current.contains(id) || !documents.contains(&chunk.document_id));
+        Ok(())
     }
 
     /// The chunks of the documents of the first passages, where what stands around them is wanted.
@@ -186,6 +219,23 @@ impl Pipeline {
         let work = self.ask("chunks", &asked.call, self.store.chunks(asked.scope, &documents, seconds()));
         let (points, took) = self.timed("expand", work).await;
         timings.fetch_ms = Some(timings.fetch_ms.unwrap_or_default() + took);
-        Ok(Some((by, points?.into_iter().map(|point| point.chunk).collect())))
+        let mut of: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+        points?.into_iter().for_each(|point| of.entry(point.chunk.document_id.clone()).or_default().push(point));
+        Ok(Some((by, of.into_values().flat_map(current).map(|point| point.chunk).collect())))
     }
+}
+
+/// Documents of which there are chunks of several versions.
+fn mixed(chunks: &HashMap<PointId, Arc<Chunk>>, versions: &HashMap<PointId, Version>) -> Vec<String> {
+    let mut first: HashMap<&str, &Version> = HashMap::with_capacity(chunks.len());
+    let mut mixed = Vec::new();
+    for (id, chunk) in chunks {
+        let Some(version) = versions.get(id) else { continue };
+        if *first.entry(chunk.document_id.as_str()).or_insert(version) != version {
+            mixed.push(chunk.document_id.clone());
+        }
+    }
+    mixed.sort_unstable();
+    mixed.dedup();
+    mixed
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use context_core::{bm25::Language, chunk::Size, scope::Collection};
 
-use crate::breaker::Policy;
+use crate::{breaker::Policy, config::Field};
 
 /// What can be set; the defaults are those of a sidecar.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,10 @@ pub struct Settings {
     pub language: Language,
     /// Of the texts of some collections, where it is another one.
     pub languages: BTreeMap<Collection, Language>,
+    /// Metadata that is filtered by, where that is declared: it is of this kind, whether any document has it or not.
+    pub fields: BTreeMap<Collection, BTreeMap<String, Field>>,
+    /// The most collections of the store, whosever.
+    pub collections: usize,
     /// How large chunks are. With another size all documents are replaced when they are ingested again.
     pub chunks: Size,
     /// Hits of each leg, at the least. Where more than half as many results are wanted, it is twice these.
@@ -71,6 +75,8 @@ impl Default for Settings {
         Self {
             language: Language::English,
             languages: BTreeMap::new(),
+            fields: BTreeMap::new(),
+            collections: 1_000,
             chunks: Size::default(),
             depth: 100,
             packed_from: 100,

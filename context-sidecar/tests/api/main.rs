@@ -15,6 +15,7 @@ mod outages;
 mod scopes;
 #[path = "../support/qdrant.rs"]
 mod support;
+mod tenants;
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -46,6 +46,7 @@ fn examples() -> Vec<Example> {
         example("put_documents", "/v1/documents", json!({"documents": library(), "collection": "default"})),
         example("put_documents", "/v1/documents", json!({"documents": library(), "ttl_seconds": 1_000})),
         example("list_documents", "/v1/documents?limit=2", Value::Null),
+        example("list_collections", "/v1/collections", Value::Null),
         example("get_document", "/v1/documents/cats", Value::Null),
         example("get_document", "/v1/documents/fish%2F1", Value::Null),
         example("retrieve", "/v1/retrieve", json!({"query": "cats"})),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{Sidecar, library};
 
 /// A request to each route that is somebody's, as it would be good.
-fn requests() -> Vec<(&'static str, &'static str, Value)> {
+pub(crate) fn requests() -> Vec<(&'static str, &'static str, Value)> {
     let rpc = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": "context-find", "arguments": {"query": "cats"}}});
     vec![
@@ -13,6 +13,7 @@ fn requests() -> Vec<(&'static str, &'static str, Value)> {
         ("POST", "/v1/context", json!({"messages": [{"role": "user", "content": "cats"}]})),
         ("PUT", "/v1/documents", json!({"documents": library()})),
         ("GET", "/v1/documents", Value::Null),
+        ("GET", "/v1/collections", Value::Null),
         ("GET", "/v1/documents/cats", Value::Null),
         ("DELETE", "/v1/documents", json!({"ids": ["cats"]})),
         ("DELETE", "/v1/documents/cats", Value::Null),
@@ -26,12 +27,12 @@ fn requests() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// With the headers that MCP wants.
-fn headers<'h>(more: &[(&'h str, &'h str)]) -> Vec<(&'h str, &'h str)> {
+pub(crate) fn headers<'h>(more: &[(&'h str, &'h str)]) -> Vec<(&'h str, &'h str)> {
     let accept = [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
     accept.into_iter().chain(more.iter().copied()).collect()
 }
 
-fn with_token() -> Sidecar {
+pub(crate) fn with_token() -> Sidecar {
     Sidecar::prepared("", &[("CONTEXT_TOKEN_FILE", "{folder}/token")], |folder| {
         std::fs::write(folder.join("token"), "right").unwrap();
     })

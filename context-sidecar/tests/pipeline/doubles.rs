@@ -127,6 +127,8 @@ pub(crate) struct Shaky {
     /// Given in full while it is looked for, and gone when it is fetched.
     pub(crate) vanishing: Mutex<HashSet<PointId>>,
     vanish_always: AtomicBool,
+    /// Of the next points that are put, only so many get there.
+    pub(crate) halves: Mutex<Option<usize>>,
     _directory: Arc<TempDir>,
 }
 
@@ -144,7 +146,15 @@ impl Shaky {
 
     fn over(store: Embedded, directory: Arc<TempDir>) -> Self {
         let (fails, calls, vanishing) = (Mutex::new(Fails::Never), Mutex::default(), Mutex::default());
-        Self { store, fails, calls, vanishing, vanish_always: AtomicBool::new(false), _directory: directory }
+        Self {
+            store,
+            fails,
+            calls,
+            vanishing,
+            vanish_always: AtomicBool::new(false),
+            halves: Mutex::new(None),
+            _directory: directory,
+        }
     }
 
     /// Another door to the same.
@@ -263,6 +273,11 @@ impl Store for Shaky {
     }
 
     async fn put(&self, scope: &Scope, points: &[Point]) -> Result<(), Fault> {
+        let half = self.halves.lock().unwrap().take();
+        if let Some(most) = half {
+            self.store.put(scope, &points[..most.min(points.len())]).await?;
+            return Err(Fault::Unavailable("the store is down".to_owned()));
+        }
         self.shaken("put", self.store.put(scope, points)).await
     }
 

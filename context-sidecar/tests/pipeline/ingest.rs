@@ -8,9 +8,12 @@ use std::{
 use chassis::{clock, task};
 use context_core::{document::Document, point::Point, scope::Scope};
 use context_sidecar::{
+    embed::{Embedder, Purpose},
     failure::Kind,
+    http::{Call, Trouble},
     ingest::{ItemFailure, Outcome},
     pipeline::{Pipeline, Settings},
+    question::Question,
     store::Store as _,
 };
 use serde_json::json;
@@ -269,4 +272,93 @@ async fn what_has_expired_is_swept_away() {
     pipeline.put(&scope, vec![Ok(document("short", "Foxes."))], day, &call()).await.unwrap();
     hybrid(&store, &embedder).sweep(now + 90_000, &call()).await;
     assert_eq!(store.count(&scope, 0).await.unwrap(), 0);
+}
+
+/// Knows how many numbers its vectors have when it has made one, and remembers what it was asked.
+#[derive(Debug)]
+struct Shy {
+    embeds: Arc<Embeds>,
+    asked: std::sync::Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl Embedder for Shy {
+    fn model(&self) -> &str {
+        self.embeds.model
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        (!self.asked.lock().unwrap().is_empty()).then_some(64)
+    }
+
+    fn describe(&self) -> String {
+        "shy".to_owned()
+    }
+
+    async fn embed(&self, texts: &[&str], purpose: Purpose, call: &Call) -> Result<Vec<Vec<f32>>, Trouble> {
+        self.asked.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+        self.embeds.embed(texts, purpose, call).await
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_embedded_that_nobody_has_put_in() {
+    let (store, scope) = (Shaky::new(), scope("a", "docs"));
+    let shy = Arc::new(Shy { embeds: Embeds::new("m"), asked: std::sync::Mutex::default() });
+    let pipeline = pipeline(store.clone(), Some(shy.clone()), None, settings());
+    let text = long("foxes", 40);
+    put(&pipeline, &scope, vec![document("one", &text)]).await;
+    let asked = std::mem::take(&mut *shy.asked.lock().unwrap());
+    let chunks = store.chunks(&scope, &["one".to_owned()], 0).await.unwrap();
+    let kept: Vec<&str> = chunks.iter().map(|point| point.chunk.text.trim()).collect();
+    assert!(kept.len() > 2 && asked.iter().all(|text| kept.contains(&text.as_str())), "{asked:?}");
+    // The first is asked for twice, and the second time it is remembered (where it is remembered).
+    assert_eq!(asked.len(), kept.len() + 1);
+}
+
+/// A replacement is broken off anywhere: what is got and what is found is of one version, whole, and of the newest that is.
+#[tokio::test]
+async fn two_versions_are_never_mixed() {
+    let (scope, before) = (scope("a", "docs"), long("foxes", 60));
+    // Some of it stays, some is another, and there is more of it, or less.
+    let longer = format!("{}{}", long("foxes", 20), long("hares", 60));
+    let shorter = format!("{}{}", long("foxes", 20), long("hares", 10));
+    for (after, last) in [(&longer, false), (&shorter, false), (&longer, true), (&shorter, true)] {
+        for landed in 0..14 {
+            let (store, embedder) = (Shaky::new(), Embeds::new("m"));
+            let pipeline = hybrid(&store, &embedder);
+            put(&pipeline, &scope, vec![document("one", &before)]).await;
+            // What is remembered is not told from what is there.
+            pipeline.retrieve(&scope, &question("sentence foxes"), &call()).await.unwrap();
+            if last {
+                // All of it has landed, and what it replaces is still there: the third call is to remove it.
+                store.fail(Fails::Before(3));
+            } else {
+                *store.halves.lock().unwrap() = Some(landed);
+            }
+            let outcome =
+                pipeline.put(&scope, vec![Ok(document("one", after))], None, &call()).await.unwrap().remove(0);
+            store.fail(Fails::Never);
+            *store.halves.lock().unwrap() = None;
+            assert!(matches!(outcome.outcome, Outcome::Failed { .. }), "{outcome:?}");
+            for pipeline in [&pipeline, &hybrid(&store, &embedder)] {
+                let text = pipeline.get(&scope, "one", &call()).await.unwrap().document.text;
+                let due = if last { after.trim_end() } else { text.as_str() };
+                let is_one = text == before.trim_end() || text == after.trim_end();
+                assert!(is_one && text == due, "{landed}: {text}");
+                let asked = Question { top_k: 50, ..question("sentence foxes hares") };
+                let answer = pipeline.retrieve(&scope, &asked, &call()).await.unwrap();
+                let of_one = |whole: &str| {
+                    let points: Vec<char> = whole.chars().collect();
+                    answer.results.iter().all(|found| {
+                        points.get(found.span.start..found.span.end).map(|p| p.iter().collect())
+                            == Some(found.text.clone())
+                    })
+                };
+                assert!(!answer.results.is_empty() && (of_one(&before) || of_one(after)), "{landed} {last}");
+            }
+            put(&pipeline, &scope, vec![document("one", after)]).await;
+            assert_eq!(pipeline.get(&scope, "one", &call()).await.unwrap().document.text, after.trim_end());
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use context_core::{
     document::{Chunk, Metadata, Span},
-    point::{Point, PointId, Sparse},
+    point::{Point, PointId, Sparse, Version},
     scope::{Collection, Scope},
 };
 use context_sidecar::store::Kind;
@@ -90,6 +90,7 @@ pub(crate) fn point(scope: &Scope, document: &str, chunk: u32, random: &mut Rand
             metadata: Metadata::new(),
         },
         hash,
+        version: Version { hash: "v".to_owned(), chunks: 3 },
         written: 1_700_000_000,
         expires: None,
         dense: Some(random.vector()),

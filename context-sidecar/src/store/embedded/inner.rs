@@ -186,7 +186,16 @@ mod tests {
         };
         let lexical = Sparse { indices: vec![1], values: vec![1.0] };
         let id = PointId::of(scope, document, 0, "");
-        let point = Point { id, chunk, hash: String::new(), written: 0, expires: None, dense: None, lexical };
+        let point = Point {
+            id,
+            chunk,
+            hash: String::new(),
+            version: Default::default(),
+            written: 0,
+            expires: None,
+            dense: None,
+            lexical,
+        };
         Record::of(&point).unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use context_core::{
     document::{Chunk, Metadata},
-    point::{Point, PointId, Sparse},
+    point::{Point, PointId, Sparse, Version},
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ struct Written<'p> {
     #[serde(flatten)]
     chunk: &'p Chunk,
     hash: &'p str,
+    #[serde(flatten)]
+    version: &'p Version,
     written: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<u64>,
@@ -39,6 +41,8 @@ struct Read {
     #[serde(flatten)]
     chunk: Chunk,
     hash: String,
+    #[serde(flatten, default)]
+    version: Option<Version>,
     written: u64,
     expires: Option<u64>,
 }
@@ -59,9 +63,9 @@ pub(super) struct Damaged;
 impl Record {
     /// `None` for what has no place in JSON, which no chunk has.
     pub(super) fn of(point: &Point) -> Option<Self> {
-        let Point { id, chunk, hash, written, expires, dense, lexical } = point;
+        let Point { id, chunk, hash, version, written, expires, dense, lexical } = point;
         let dense = dense.as_deref().map(super::matrix::normalised);
-        let payload = Written { chunk, hash, written: *written, expires: *expires };
+        let payload = Written { chunk, hash, version, written: *written, expires: *expires };
         Some(Self {
             payload: serde_json::to_vec(&payload).ok()?,
             vectors: encode(dense.as_deref(), lexical),
@@ -80,8 +84,9 @@ impl Record {
 
 /// The same payload, to be gone at another time.
 pub(super) fn prolonged(payload: &[u8], expires: u64) -> Result<Vec<u8>, Damaged> {
-    let Read { chunk, hash, written, .. } = serde_json::from_slice(payload).map_err(|_| Damaged)?;
-    let payload = Written { chunk: &chunk, hash: &hash, written, expires: Some(expires) };
+    let Read { chunk, hash, version, written, .. } = serde_json::from_slice(payload).map_err(|_| Damaged)?;
+    let payload =
+        Written { chunk: &chunk, hash: &hash, version: &version.unwrap_or_default(), written, expires: Some(expires) };
     serde_json::to_vec(&payload).map_err(|_| Damaged)
 }
 
@@ -124,9 +129,18 @@ pub(super) fn entry(id: PointId, payload: &[u8], vectors: &[u8]) -> Result<Entry
 
 /// The point that was written. Its words stay in the index, its meaning too where there are no `vectors`.
 pub(super) fn point(id: PointId, payload: &[u8], vectors: Option<&[u8]>) -> Result<Point, Damaged> {
-    let Read { chunk, hash, written, expires } = serde_json::from_slice(payload).map_err(|_| Damaged)?;
+    let Read { chunk, hash, version, written, expires } = serde_json::from_slice(payload).map_err(|_| Damaged)?;
     let dense = vectors.map(decode).transpose()?.and_then(|(dense, _)| dense);
-    Ok(Point { id, chunk, hash, written, expires, dense, lexical: Sparse::default() })
+    Ok(Point {
+        id,
+        chunk,
+        hash,
+        version: version.unwrap_or_default(),
+        written,
+        expires,
+        dense,
+        lexical: Sparse::default(),
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use context_core::{
     document::{Chunk, Metadata, Span},
-    point::{Hit, Point, PointId, Sparse},
+    point::{Hit, Point, PointId, Sparse, Version},
     scope::Scope,
 };
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ struct Vectors<'p> {
 
 /// The user's metadata has a place of its own, so that no key of it is one of ours.
 #[derive(Serialize, Deserialize)]
-struct Payload<Text> {
+struct Payload<Text: Default> {
     tenant: Text,
     document_id: Text,
     chunk: u32,
@@ -43,6 +43,10 @@ struct Payload<Text> {
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     metadata: Metadata,
     hash: Text,
+    #[serde(default)]
+    version: Text,
+    #[serde(default)]
+    of: u32,
     written: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<u64>,
@@ -50,7 +54,7 @@ struct Payload<Text> {
 
 impl<'p> Upsert<'p> {
     pub(super) fn of(scope: &'p Scope, point: &'p Point) -> Self {
-        let Point { id, chunk, hash, written, expires, dense, lexical } = point;
+        let Point { id, chunk, hash, version, written, expires, dense, lexical } = point;
         let Chunk { document_id, chunk, text, span, title, url, metadata } = chunk;
         Self {
             id: *id,
@@ -69,6 +73,8 @@ impl<'p> Upsert<'p> {
                 url: url.as_deref(),
                 metadata: conditions::kept(metadata),
                 hash,
+                version: &version.hash,
+                of: version.chunks,
                 written: *written,
                 expires: *expires,
             },
@@ -89,15 +95,30 @@ impl Record {
     /// The point; `None` for one of another tenant, which no answer should have in it.
     pub(super) fn point(self, scope: &Scope) -> Option<Point> {
         let Self { id, payload, vector } = self;
-        let Payload { tenant, document_id, chunk, text, start, end, title, url, metadata, hash, written, expires } =
-            payload;
+        let Payload {
+            tenant,
+            document_id,
+            chunk,
+            text,
+            start,
+            end,
+            title,
+            url,
+            metadata,
+            hash,
+            version,
+            of,
+            written,
+            expires,
+        } = payload;
         if tenant != scope.tenant.as_str() {
             return None;
         }
         let metadata = conditions::given(metadata);
         let chunk = Chunk { document_id, chunk, text, span: Span { start, end }, title, url, metadata };
         let dense = vector.and_then(|mut named| serde_json::from_value(named.remove("dense")?).ok());
-        Some(Point { id, chunk, hash, written, expires, dense, lexical: Sparse::default() })
+        let version = Version { hash: version, chunks: of };
+        Some(Point { id, chunk, hash, version, written, expires, dense, lexical: Sparse::default() })
     }
 }
 
