@@ -1,14 +1,17 @@
 //! What the pipeline answers, as every door tells it in its own words.
 
+mod worth;
+
 use std::sync::Arc;
 
 use context_core::{
     document::{Metadata, Span},
+    fuse::Fusion,
     merge::Scores,
     pack::Packed,
     point::PointId,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::question::Mode;
@@ -16,14 +19,16 @@ use crate::question::Mode;
 /// The body of an answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answer {
-    /// What was found, best first.
-    pub results: Vec<Found>,
+    /// What was found, best first; shared with what is remembered.
+    #[serde(serialize_with = "as_a_list")]
+    pub results: Arc<[Found]>,
     /// Packed for a prompt, where a number of tokens was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Packed>,
     /// By what was searched in the end.
     pub mode: Mode,
-    /// What could not be done, in words for a label: `dense`, `lexical`, `rerank`, `cache_only`.
+    /// What could not be done, in words for a label: `dense`, `rerank`, `cache_only`; `budget`; and by their names the wishes
+    /// that could not be heeded.
     pub degraded: Vec<&'static str>,
     /// Where the store is down and this is what was found before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,6 +37,9 @@ pub struct Answer {
     pub timings: Timings,
     /// Whether it was remembered.
     pub cache: CacheUse,
+    /// How both legs were fused; `None` where there was one.
+    #[serde(skip)]
+    pub fusion: Option<Fusion>,
     /// What each stage did, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<Value>,
@@ -103,6 +111,10 @@ pub struct Timings {
     pub pack_ms: Option<f64>,
     /// All of it.
     pub total_ms: f64,
+}
+
+fn as_a_list<S: Serializer>(results: &Arc<[Found]>, serializer: S) -> Result<S::Ok, S::Error> {
+    (**results).serialize(serializer)
 }
 
 /// An answer that may be remembered by several.

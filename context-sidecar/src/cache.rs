@@ -5,6 +5,6 @@ mod chunks;
 mod epochs;
 mod results;
 
-pub use chunks::Chunks;
+pub use chunks::{Chunks, Kept};
 pub use epochs::{Epoch, Epochs};
 pub use results::{Question, Results, Stale};

@@ -196,6 +196,29 @@ impl Wishes {
         faults
     }
 
+    /// What contradicts the mode that is asked for along with it: a leg that is not to be searched has no scores.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<Fault> {
+        let least = self.min_score.unwrap_or_default();
+        let weights = self.fusion.and_then(|fusion| fusion.weights).unwrap_or_default();
+        let counts = |weight: Option<f32>| weight.is_some_and(|weight| weight > 0.0);
+        let field = match self.mode {
+            Some(Mode::Lexical) if least.dense.is_some() => Some("min_score.dense"),
+            Some(Mode::Lexical) if counts(weights.dense) => Some("fusion.weights.dense"),
+            Some(Mode::Dense) if least.lexical.is_some() => Some("min_score.lexical"),
+            Some(Mode::Dense) if counts(weights.lexical) => Some("fusion.weights.lexical"),
+            _ => None,
+        };
+        let of_mode = field.map(|field| {
+            let mode = if self.mode == Some(Mode::Lexical) { "lexical" } else { "dense" };
+            (field, format!("is of a leg that is not searched in the mode `{mode}`: leave out one of both"))
+        });
+        of_mode.or_else(|| {
+            let message = "needs a reranker, and `rerank` is false: leave out one of both";
+            (self.rerank == Some(false) && least.rerank.is_some()).then(|| ("min_score.rerank", message.to_owned()))
+        })
+    }
+
     /// A question that is to be answered so, from all documents, without a context.
     #[must_use]
     pub fn question(&self, query: String, timeout: Duration) -> Question {
@@ -291,6 +314,26 @@ mod tests {
         assert_eq!(told.iter().map(|(field, _)| *field).collect::<Vec<_>>(), ["mmr", "min_score.rerank"]);
         let freshness = r#"{"freshness": {"field": " ", "half_life": "0s"}, "expand": {"window": 101}}"#;
         assert_eq!(faults(freshness), ["expand.window", "freshness.field", "freshness.half_life"]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_told() {
+        let field = |json: &str| {
+            let wishes: Wishes = serde_json::from_str(json).unwrap();
+            wishes.contradiction().map(|(field, _)| field)
+        };
+        for (json, expected) in [
+            (r#"{"mode": "lexical", "min_score": {"dense": 0.3}}"#, Some("min_score.dense")),
+            (r#"{"mode": "dense", "min_score": {"lexical": 3}}"#, Some("min_score.lexical")),
+            (r#"{"mode": "lexical", "fusion": {"weights": {"dense": 2}}}"#, Some("fusion.weights.dense")),
+            (r#"{"mode": "dense", "fusion": {"weights": {"lexical": 2}}}"#, Some("fusion.weights.lexical")),
+            (r#"{"rerank": false, "min_score": {"rerank": 0.3}}"#, Some("min_score.rerank")),
+            (r#"{"mode": "lexical", "min_score": {"lexical": 3}, "fusion": {"weights": {"dense": 0}}}"#, None),
+            (r#"{"min_score": {"dense": 0.3, "rerank": 0.1}}"#, None),
+            (r#"{"mode": "hybrid", "min_score": {"dense": 0.3, "lexical": 3}}"#, None),
+        ] {
+            assert_eq!(field(json), expected, "{json}");
+        }
     }
 
     #[test]

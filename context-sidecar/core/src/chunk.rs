@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use crate::document::{Chunk, Document, Span};
 use crate::tokens::Counter;
 use cuts::Cuts;
-pub(crate) use cuts::beginning;
+pub(crate) use cuts::around;
 
 /// How large chunks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

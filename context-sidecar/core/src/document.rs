@@ -35,6 +35,25 @@ pub struct Span {
     pub end: usize,
 }
 
+impl Span {
+    /// Where in a text, which is at this span, its code point of this number begins, in bytes; `None` beyond its end. What
+    /// is ASCII is not looked through, and else it is from the nearer end.
+    #[must_use]
+    pub fn chars_to_bytes(self, text: &str, chars: usize) -> Option<usize> {
+        let all = self.end.checked_sub(self.start)?;
+        if text.len() == all {
+            return (chars <= all).then_some(chars);
+        }
+        if chars <= all / 2 {
+            return text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(chars);
+        }
+        match all.checked_sub(chars)?.checked_sub(1) {
+            None => Some(text.len()),
+            Some(left) => text.char_indices().rev().nth(left).map(|(at, _)| at),
+        }
+    }
+}
+
 /// A piece of a document.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Chunk {
@@ -75,6 +94,19 @@ impl fmt::Debug for Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_the_same_from_either_end() {
+        for text in ["", "plain", "größer als 語", "語語語"] {
+            let many = text.chars().count();
+            let span = Span { start: 7, end: 7 + many };
+            for chars in 0..=many {
+                let expected: usize = text.chars().take(chars).map(char::len_utf8).sum();
+                assert_eq!(span.chars_to_bytes(text, chars), Some(expected), "{text} {chars}");
+            }
+            assert_eq!(span.chars_to_bytes(text, many + 1), None);
+        }
+    }
 
     #[test]
     fn nothing_that_is_in_documents_gets_into_logs() {

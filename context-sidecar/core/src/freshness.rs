@@ -19,21 +19,28 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// What is left of the worth of a document with this metadata, from 1 down to 0; `now` is in seconds since 1970. What
-    /// does not say when it is from, is worth what it was; so is what is of the future.
+    /// What is left of the worth of a document with this metadata, from 1 down to 0; `now` is in seconds since 1970. `None`
+    /// where it does not say when it is from; what is of the future is worth what it was.
     #[must_use]
-    pub fn left(&self, metadata: &Metadata, now: f64) -> f64 {
-        let Some(then) = metadata.get(&self.field).and_then(seconds) else { return 1.0 };
+    pub fn left(&self, metadata: &Metadata, now: f64) -> Option<f64> {
+        let then = metadata.get(&self.field).and_then(seconds)?;
         let age = (now - then).max(0.0);
         let half_life = self.half_life.as_secs_f64();
         let left = (-(age / half_life)).exp2();
-        if left.is_nan() { 1.0 } else { left }
+        Some(if left.is_nan() { 1.0 } else { left })
     }
 
-    /// Ranks passages anew by what is left of their scores, those of the same score as they were.
-    pub fn apply(&self, passages: &mut [Passage], now: f64) {
+    /// What is left of the oldest of these; `None` where none says when it is from.
+    #[must_use]
+    pub fn oldest(&self, passages: &[Passage], now: f64) -> Option<f64> {
+        passages.iter().filter_map(|passage| self.left(&passage.chunk.metadata, now)).min_by(f64::total_cmp)
+    }
+
+    /// Ranks passages anew by what is left of their scores, those of the same score as they were. What does not say when
+    /// it is from is taken to be as old as the `oldest`: to be without a date is no advantage.
+    pub fn apply(&self, passages: &mut [Passage], now: f64, oldest: f64) {
         for passage in &mut *passages {
-            passage.score = decayed(passage.score, self.left(&passage.chunk.metadata, now));
+            passage.score = decayed(passage.score, self.left(&passage.chunk.metadata, now).unwrap_or(oldest));
         }
         passages.sort_by(|one, other| other.score.total_cmp(&one.score));
     }
@@ -71,12 +78,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::Chunk;
+    use crate::merge::Scores;
 
     const DAY: u64 = 86_400;
 
     fn left(value: &Value, now: f64) -> f64 {
         let freshness = Freshness { field: "at".to_owned(), half_life: Duration::from_secs(DAY) };
-        freshness.left(json!({"at": value}).as_object().unwrap(), now)
+        freshness.left(json!({"at": value}).as_object().unwrap(), now).unwrap_or(f64::NAN)
     }
 
     #[test]
@@ -97,16 +106,32 @@ mod tests {
     }
 
     #[test]
-    fn what_says_no_time_is_worth_what_it_was() {
-        for then in
-            [json!(null), json!("yesterday"), json!(""), json!([1]), json!("2023-13-45"), json!(true), json!(1e300)]
-        {
-            assert!((left(&then, 1e9) - 1.0).abs() < f64::EPSILON, "{then}");
+    fn what_says_no_time_is_as_old_as_the_oldest() {
+        for then in [json!(null), json!("yesterday"), json!(""), json!([1]), json!("2023-13-45"), json!(true)] {
+            assert!(left(&then, 1e9).is_nan(), "{then}");
         }
-        let freshness = Freshness { field: "other".to_owned(), half_life: Duration::from_secs(1) };
-        assert!((freshness.left(json!({"at": 0}).as_object().unwrap(), 1e9) - 1.0).abs() < f64::EPSILON);
+        assert!((left(&json!(1e300), 1e9) - 1.0).abs() < f64::EPSILON);
         let never = Freshness { field: "at".to_owned(), half_life: Duration::ZERO };
-        assert!((never.left(json!({"at": 5}).as_object().unwrap(), 5.0) - 1.0).abs() < f64::EPSILON);
+        assert_eq!(never.left(json!({"at": 5}).as_object().unwrap(), 5.0), Some(1.0));
+
+        let passage = |id: &str, metadata: Value, score: f32| {
+            let chunk = json!({"document_id": id, "chunk": 0, "text": "t", "span": {"start": 0, "end": 1}, "metadata": metadata});
+            let chunk: Chunk = serde_json::from_value(chunk).unwrap();
+            Passage::new(uuid::Uuid::from_u128(1).into(), chunk, score, Scores::default())
+        };
+        let freshness = Freshness { field: "at".to_owned(), half_life: Duration::from_secs(DAY) };
+        let now = 10.0 * DAY as f64;
+        let mut passages = vec![
+            passage("undated", json!({"other": 1}), 1.0),
+            passage("old", json!({"at": 7 * DAY}), 0.9),
+            passage("new", json!({"at": 10 * DAY}), 0.2),
+        ];
+        let oldest = freshness.oldest(&passages, now).unwrap();
+        assert!((oldest - 0.125).abs() < 1e-9);
+        freshness.apply(&mut passages, now, oldest);
+        let ranked: Vec<(&str, f32)> = passages.iter().map(|one| (one.chunk.document_id.as_str(), one.score)).collect();
+        assert_eq!(ranked, [("new", 0.2), ("undated", 0.125), ("old", 0.9 / 8.0)]);
+        assert_eq!(freshness.oldest(&passages[1..2], now), None);
     }
 
     proptest! {
@@ -120,7 +145,8 @@ mod tests {
 
         #[test]
         fn any_text_is_a_time_or_none(text in "\\PC{0,40}|[0-9TZ:+. -]{0,30}") {
-            prop_assert!((0.0..=1.0).contains(&left(&json!(text), 1e9)));
+            let left = left(&json!(text), 1e9);
+            prop_assert!(left.is_nan() || (0.0..=1.0).contains(&left));
         }
     }
 }

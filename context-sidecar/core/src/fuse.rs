@@ -6,7 +6,7 @@
 //! no distribution, because it has too few hits or all of them score the same, the ranks are fused: reciprocal rank
 //! fusion, `1 / (k + rank)` with ranks from 1 and k = 60, as in the paper.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use crate::point::{Hit, PointId};
 
@@ -56,45 +56,70 @@ pub struct Fused {
     pub lexical: Option<f32>,
 }
 
-/// One ranking of both legs, best first, ties by id, and how it was made. A leg that has nothing, or was not asked, is an
-/// empty one.
+/// One ranking of both legs, best first, ties by id, and how it was made. A leg that has nothing is an empty one. Where one
+/// of them was not asked (`None`), there is nothing to fuse: the other one's scores are what they are.
 #[must_use]
-pub fn fuse(dense: &[Hit], lexical: &[Hit], how: &Fusion) -> (Vec<Fused>, Method) {
-    let legs = [dense, lexical].map(in_order);
-    let spreads = legs.each_ref().map(|leg| Spread::of(leg));
+pub fn fuse(dense: Option<&[Hit]>, lexical: Option<&[Hit]>, how: &Fusion) -> (Vec<Fused>, Option<Method>) {
+    let (dense, lexical) = match (dense, lexical) {
+        (Some(dense), Some(lexical)) => (in_order(dense), in_order(lexical)),
+        (Some(dense), None) => return (alone(dense, |score| (Some(score), None)), None),
+        (None, Some(lexical)) => return (alone(lexical, |score| (None, Some(score))), None),
+        (None, None) => return (Vec::new(), None),
+    };
+    let legs = [&dense, &lexical];
+    let spreads = legs.map(|leg| Spread::of(leg));
     let have_one = legs.iter().zip(spreads).all(|(leg, spread)| leg.is_empty() || spread.is_some());
     let method = if have_one { how.method } else { Method::Rrf };
 
-    let mut fused: BTreeMap<PointId, (f64, [Option<f32>; 2])> = BTreeMap::new();
+    let mut worth: Vec<(f64, Fused)> = Vec::with_capacity(dense.len() + lexical.len());
     for (number, ((leg, spread), weight)) in legs.iter().zip(spreads).zip([how.dense, how.lexical]).enumerate() {
-        for (rank, hit) in (1_u32..).zip(leg) {
-            let worth = match (method, spread) {
+        for (rank, hit) in (1_u32..).zip(leg.iter()) {
+            let worth_of_one = match (method, spread) {
                 (Method::Dbsf, Some(spread)) => spread.place(hit.score),
                 _ => 1.0 / (f64::from(how.k) + f64::from(rank)),
             };
-            let (score, scores) = fused.entry(hit.id).or_default();
-            *score += f64::from(weight) * worth;
-            if let Some(score) = scores.get_mut(number) {
-                *score = Some(hit.score);
-            }
+            let (dense, lexical) = if number == 0 { (Some(hit.score), None) } else { (None, Some(hit.score)) };
+            worth.push((f64::from(weight) * worth_of_one, Fused { id: hit.id, score: 0.0, dense, lexical }));
         }
     }
-    let mut fused: Vec<(f64, Fused)> = fused
-        .into_iter()
-        .map(|(id, (score, [dense, lexical]))| (score, Fused { id, score: score as f32, dense, lexical }))
-        .collect();
-    // It was in the order of the ids, and stays so where the scores are the same.
-    fused.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    (fused.into_iter().map(|(_, fused)| fused).collect(), method)
+    // What both have found stands side by side then, and is one.
+    worth.sort_unstable_by_key(|(_, hit)| (hit.id, hit.dense.is_none()));
+    worth.dedup_by(|(of_words, words), (score, hit)| {
+        let is_same = words.id == hit.id;
+        if is_same {
+            *score += *of_words;
+            hit.lexical = words.lexical;
+        }
+        is_same
+    });
+    // It is in the order of the ids, and stays so where the scores are the same.
+    worth.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    (worth.into_iter().map(|(score, hit)| Fused { score: score as f32, ..hit }).collect(), Some(method))
 }
 
-/// Best first, ties by id; each point once, and none whose score is no number.
-fn in_order(leg: &[Hit]) -> Vec<Hit> {
+fn alone(leg: &[Hit], scores: fn(f32) -> (Option<f32>, Option<f32>)) -> Vec<Fused> {
+    let fused = |hit: &Hit| {
+        let (dense, lexical) = scores(hit.score);
+        Fused { id: hit.id, score: hit.score, dense, lexical }
+    };
+    in_order(leg).iter().map(fused).collect()
+}
+
+/// Best first, ties by id; each point once, and none whose score is no number. Stores answer so: then nothing is copied.
+fn in_order(leg: &[Hit]) -> Cow<'_, [Hit]> {
+    let order = |one: &Hit, other: &Hit| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id));
+    let is_sorted =
+        leg.is_sorted_by(|one, other| order(one, other).is_lt()) && leg.iter().all(|hit| hit.score.is_finite());
+    let mut ids: Vec<PointId> = leg.iter().map(|hit| hit.id).collect();
+    ids.sort_unstable();
+    if is_sorted && ids.is_sorted_by(|one, other| one < other) {
+        return Cow::Borrowed(leg);
+    }
     let mut leg: Vec<Hit> = leg.iter().copied().filter(|hit| hit.score.is_finite()).collect();
-    leg.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id)));
+    leg.sort_by(order);
     let mut seen = std::collections::HashSet::with_capacity(leg.len());
     leg.retain(|hit| seen.insert(hit.id));
-    leg
+    Cow::Owned(leg)
 }
 
 /// How the scores of a leg are spread.
@@ -125,6 +150,8 @@ impl Spread {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -144,8 +171,8 @@ mod tests {
 
     #[test]
     fn the_formula() {
-        let (fused, method) = fuse(&leg(&[3.0, 2.0, 1.0]), &[], &Fusion::default());
-        assert_eq!(method, Method::Dbsf);
+        let (fused, method) = fuse(Some(&leg(&[3.0, 2.0, 1.0])), Some(&[]), &Fusion::default());
+        assert_eq!(method, Some(Method::Dbsf));
         // The mean is 2, sigma is 1: from -1 to 5.
         let scores: Vec<f32> = fused.iter().map(|fused| fused.score).collect();
         for (score, expected) in scores.iter().zip([4.0 / 6.0, 0.5, 2.0 / 6.0]) {
@@ -155,21 +182,36 @@ mod tests {
         let mut far = vec![0.0; 30];
         far[29] = 1.0;
         far[28] = 0.01;
-        assert!(fuse(&leg(&far), &[], &Fusion::default()).0[0].score > 1.0);
+        assert!(fuse(Some(&leg(&far)), Some(&[]), &Fusion::default()).0[0].score > 1.0);
     }
 
     #[test]
     fn without_a_distribution_the_ranks_count() {
         let many = leg(&[0.9, 0.5, 0.1]);
         for few in [leg(&[7.0]), leg(&[7.0, 6.0]), leg(&[7.0, 7.0, 7.0, 7.0])] {
-            let (fused, method) = fuse(&many, &few, &Fusion::default());
-            assert_eq!(method, Method::Rrf);
+            let (fused, method) = fuse(Some(&many), Some(&few), &Fusion::default());
+            assert_eq!(method, Some(Method::Rrf));
             assert!((fused[0].score - 2.0 / 61.0).abs() < 1e-6);
             assert_eq!(fused[0].id, id(1));
         }
         // A leg that has nothing takes nothing away.
-        assert_eq!(fuse(&many, &[], &Fusion::default()).1, Method::Dbsf);
-        assert_eq!(fuse(&[], &[], &Fusion::default()).0, []);
+        assert_eq!(fuse(Some(&many), Some(&[]), &Fusion::default()).1, Some(Method::Dbsf));
+        assert_eq!(fuse(Some(&[]), Some(&[]), &Fusion::default()).0, []);
+    }
+
+    /// A leg that was not asked is another thing than one that has found nothing.
+    #[test]
+    fn one_leg_alone_keeps_its_scores() {
+        let how = Fusion { dense: 0.0, method: Method::Rrf, ..Fusion::default() };
+        for scores in [vec![0.9], vec![0.5, 0.5, 0.5], vec![0.9, 0.5, -0.1]] {
+            let (fused, method) = fuse(Some(&leg(&scores)), None, &how);
+            assert_eq!(method, None);
+            assert_eq!(fused.iter().map(|hit| hit.score).collect::<Vec<_>>(), scores);
+            assert!(fused.iter().all(|hit| hit.dense == Some(hit.score) && hit.lexical.is_none()));
+            let (fused, _) = fuse(None, Some(&leg(&scores)), &how);
+            assert!(fused.iter().all(|hit| hit.lexical == Some(hit.score) && hit.dense.is_none()));
+        }
+        assert_eq!(fuse(None, None, &how), (Vec::new(), None));
     }
 
     #[test]
@@ -178,11 +220,11 @@ mod tests {
         for (weight, first) in [(2.0, 1), (0.5, 3)] {
             for method in [Method::Dbsf, Method::Rrf] {
                 let how = Fusion { dense: weight, method, ..Fusion::default() };
-                assert_eq!(fuse(&dense, &lexical, &how).0[0].id, id(first));
+                assert_eq!(fuse(Some(&dense), Some(&lexical), &how).0[0].id, id(first));
             }
         }
         let how = Fusion { method: Method::Rrf, k: 1.0, ..Fusion::default() };
-        assert!((fuse(&dense, &[], &how).0[0].score - 0.5).abs() < 1e-6);
+        assert!((fuse(Some(&dense), Some(&[]), &how).0[0].score - 0.5).abs() < 1e-6);
     }
 
     fn hits() -> impl Strategy<Value = Vec<Hit>> {
@@ -193,7 +235,7 @@ mod tests {
     proptest! {
         #[test]
         fn all_that_was_found_is_there_once_with_its_scores(dense in hits(), lexical in hits()) {
-            let (fused, _) = fuse(&dense, &lexical, &Fusion::default());
+            let (fused, _) = fuse(Some(&dense), Some(&lexical), &Fusion::default());
             let mut once = ids(&fused);
             once.sort();
             once.dedup();
@@ -214,7 +256,7 @@ mod tests {
         fn the_order_of_a_leg_does_not_matter(dense in hits(), lexical in hits(), method in prop_oneof![Just(Method::Dbsf), Just(Method::Rrf)]) {
             let how = Fusion { method, ..Fusion::default() };
             let turned = |leg: &[Hit]| leg.iter().rev().copied().collect::<Vec<_>>();
-            let (one, other) = (fuse(&dense, &lexical, &how).0, fuse(&turned(&dense), &turned(&lexical), &how).0);
+            let (one, other) = (fuse(Some(&dense), Some(&lexical), &how).0, fuse(Some(&turned(&dense)), Some(&turned(&lexical)), &how).0);
             prop_assert_eq!(ids(&one), ids(&other));
         }
 
@@ -224,16 +266,37 @@ mod tests {
             let leg = |of: &std::collections::HashMap<u128, u16>, by: f32, and: f32| -> Vec<Hit> {
                 of.iter().map(|(number, score)| Hit { id: id(*number), score: f32::from(*score) * by + and }).collect()
             };
-            let one = fuse(&leg(&dense, 1.0, 0.0), &leg(&lexical, 1.0, 0.0), &Fusion::default()).0;
-            let other = fuse(&leg(&dense, 2.0, 8.0), &leg(&lexical, 1.0, 0.0), &Fusion::default()).0;
+            let one = fuse(Some(&leg(&dense, 1.0, 0.0)), Some(&leg(&lexical, 1.0, 0.0)), &Fusion::default()).0;
+            let other = fuse(Some(&leg(&dense, 2.0, 8.0)), Some(&leg(&lexical, 1.0, 0.0)), &Fusion::default()).0;
             for (one, other) in one.iter().zip(&other) {
                 prop_assert!((one.score - other.score).abs() < 1e-4);
             }
         }
 
+        /// As it is defined: a sum for each id.
+        #[test]
+        fn it_is_the_sum_for_each_id(dense in hits(), lexical in hits(), method in prop_oneof![Just(Method::Dbsf), Just(Method::Rrf)], weights in (0.0_f32..2.0, 0.0_f32..2.0)) {
+            let how = Fusion { method, dense: weights.0, lexical: weights.1, ..Fusion::default() };
+            let (fused, method) = fuse(Some(&dense), Some(&lexical), &how);
+            let mut sums: BTreeMap<PointId, f64> = BTreeMap::new();
+            for (leg, weight) in [(in_order(&dense), weights.0), (in_order(&lexical), weights.1)] {
+                let spread = Spread::of(&leg);
+                for (rank, hit) in leg.iter().enumerate() {
+                    let worth = match (method, spread) {
+                        (Some(Method::Dbsf), Some(spread)) => spread.place(hit.score),
+                        _ => 1.0 / (61.0 + rank as f64),
+                    };
+                    *sums.entry(hit.id).or_default() += f64::from(weight) * worth;
+                }
+            }
+            let mut expected: Vec<(f64, PointId)> = sums.into_iter().map(|(id, sum)| (sum, id)).collect();
+            expected.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+            prop_assert_eq!(ids(&fused), expected.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+        }
+
         #[test]
         fn one_leg_keeps_its_order(dense in hits()) {
-            let (fused, _) = fuse(&dense, &[], &Fusion::default());
+            let (fused, _) = fuse(Some(&dense), Some(&[]), &Fusion::default());
             for pair in fused.windows(2) {
                 prop_assert!(pair[0].dense > pair[1].dense || (pair[0].dense == pair[1].dense && pair[0].id < pair[1].id));
             }

@@ -1,19 +1,18 @@
 //! A context of what was found, within a budget of tokens.
 //!
-//! The best comes first, and all that comes is whole but the last, which is cut behind a sentence or a word. What touches a
-//! passage that is there already becomes a part of it, so that no token is spent twice. All that stands around the passages
-//! counts.
+//! The best comes first, and all that comes is whole but the last, which is cut at a sentence or a word: what was found of it
+//! stays, and of what stands around that as much as there is room for. What touches a passage that is there already becomes
+//! a part of it, so that no token is spent twice. All that stands around the passages counts.
+
+mod packing;
 
 use serde::Serialize;
 
-use crate::chunk::beginning;
-use crate::document::{Chunk, Span};
+use self::packing::{Packing, Piece};
+use crate::document::Span;
 use crate::merge::Passage;
 use crate::prompt::Frame;
-use crate::tokens::{Counter, count_within};
-
-/// A part of a passage with fewer tokens than this is not worth its mark.
-const FEWEST: usize = 24;
+use crate::tokens::Counter;
 
 /// Which passage is of what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,121 +49,45 @@ impl std::fmt::Debug for Packed {
 /// the budget is used.
 #[must_use]
 pub fn pack(passages: &[Passage], budget: usize, frame: &Frame, counter: &dyn Counter) -> Packed {
+    pack_while(passages, budget, frame, counter, &|| true).unwrap_or_default()
+}
+
+/// The same; `goes_on` is asked before each passage, and when it says no, there is `None`.
+#[must_use]
+pub fn pack_while(
+    passages: &[Passage],
+    budget: usize,
+    frame: &Frame,
+    counter: &dyn Counter,
+    goes_on: &dyn Fn() -> bool,
+) -> Option<Packed> {
     let around = counter.count(frame.head()) + counter.count(frame.foot());
-    let Some(room) = budget.checked_sub(around) else { return Packed::default() };
-    let mut packing = Packing { frame, counter, room, pieces: Vec::new() };
+    let Some(room) = budget.checked_sub(around) else { return Some(Packed::default()) };
+    let mut packing = Packing::new(frame, counter, room);
     for passage in passages.iter().filter(|passage| !passage.chunk.text.trim().is_empty()) {
+        if !goes_on() {
+            return None;
+        }
         if !packing.add(passage) {
             packing.add_a_part_of(passage);
             break;
         }
     }
-    if packing.pieces.is_empty() {
-        return Packed::default();
+    let pieces: Vec<&Piece> = packing.pieces().collect();
+    if pieces.is_empty() {
+        return Some(Packed::default());
     }
     let mut text = frame.head().to_owned();
-    packing.pieces.iter().for_each(|piece| text.push_str(&piece.framed));
+    for piece in &pieces {
+        text.extend([&piece.mark, shown(&piece.passage).0, "\n"]);
+    }
     text.push_str(frame.foot());
-    let citations = (1..).zip(&packing.pieces).map(|(n, piece)| Citation {
+    let citations = (1..).zip(pieces).map(|(n, piece)| Citation {
         n,
         document_id: piece.passage.chunk.document_id.clone(),
         span: shown(&piece.passage).1,
     });
-    Packed { tokens: around + sum(&packing.pieces), citations: citations.collect(), text }
-}
-
-/// A passage with its mark.
-#[derive(Clone)]
-struct Piece {
-    passage: Passage,
-    framed: String,
-    tokens: usize,
-}
-
-fn sum(pieces: &[Piece]) -> usize {
-    pieces.iter().map(|piece| piece.tokens).sum()
-}
-
-struct Packing<'p> {
-    frame: &'p Frame,
-    counter: &'p dyn Counter,
-    /// Tokens for all the pieces.
-    room: usize,
-    pieces: Vec<Piece>,
-}
-
-impl Packing<'_> {
-    /// `None` where it has more tokens than there is room for.
-    fn piece(&self, n: usize, passage: Passage, room: usize) -> Option<Piece> {
-        let chunk = &passage.chunk;
-        let (text, _) = shown(&passage);
-        let framed = self.frame.passage(n, chunk.title.as_deref(), chunk.url.as_deref(), text);
-        let tokens = count_within(self.counter, &framed, room)?;
-        Some(Piece { passage, framed, tokens })
-    }
-
-    /// Adds a passage if there is room for all of it.
-    fn add(&mut self, passage: &Passage) -> bool {
-        if self.pieces.iter().any(|piece| piece.passage.touches(passage)) {
-            let pieces = self.joined_with(passage).filter(|pieces| sum(pieces) <= self.room);
-            return pieces.map(|pieces| self.pieces = pieces).is_some();
-        }
-        let piece = self.piece(self.pieces.len() + 1, passage.clone(), self.room.saturating_sub(sum(&self.pieces)));
-        piece.map(|piece| self.pieces.push(piece)).is_some()
-    }
-
-    /// All pieces, with a passage as a part of those that it touches.
-    fn joined_with(&self, passage: &Passage) -> Option<Vec<Piece>> {
-        let (touched, others): (Vec<_>, Vec<_>) =
-            self.pieces.iter().enumerate().partition(|(_, piece)| piece.passage.touches(passage));
-        // It may close the gap between two: both are where the better one is.
-        let first = touched.first().map(|(place, _)| *place)?;
-        let mut all: Option<Passage> = None;
-        for (_, piece) in touched {
-            all = Some(match all {
-                None => piece.passage.joined(passage)?,
-                Some(all) => all.joined(&piece.passage)?,
-            });
-        }
-        let mut pieces: Vec<Piece> = Vec::with_capacity(self.pieces.len());
-        for (place, piece) in others {
-            if place > first
-                && let Some(all) = all.take()
-            {
-                pieces.push(self.piece(first + 1, all, self.room)?);
-            }
-            let n = pieces.len() + 1;
-            // Those behind it have moved up by one.
-            pieces.push(if n == place + 1 { piece.clone() } else { self.piece(n, piece.passage.clone(), self.room)? });
-        }
-        if let Some(all) = all {
-            pieces.push(self.piece(first + 1, all, self.room)?);
-        }
-        Some(pieces)
-    }
-
-    /// Adds the beginning of a passage, if that is worth it.
-    fn add_a_part_of(&mut self, passage: &Passage) {
-        let (text, span) = shown(passage);
-        let part = |text: &str| {
-            let chunk = Chunk {
-                span: Span { start: span.start, end: span.start + text.chars().count() },
-                text: text.to_owned(),
-                ..passage.chunk.clone()
-            };
-            Passage { chunk, ..passage.clone() }
-        };
-        let left = self.room.saturating_sub(sum(&self.pieces));
-        let Some(mark) = self.piece(self.pieces.len() + 1, part(""), left) else { return };
-        let fewest = if self.pieces.is_empty() { 1 } else { FEWEST };
-        // What is cut off can change how the last word is counted.
-        for most in (fewest..=left - mark.tokens).rev() {
-            let beginning = beginning(text, most, self.counter);
-            if beginning.is_empty() || self.add(&part(beginning)) {
-                return;
-            }
-        }
-    }
+    Some(Packed { tokens: around + packing.used, citations: citations.collect(), text })
 }
 
 /// What is shown of a passage: not the white space around it.
@@ -183,8 +106,8 @@ mod tests {
 
     use super::*;
     use crate::chunk::{Size, chunks};
-    use crate::document::Document;
-    use crate::merge::Scores;
+    use crate::document::{Chunk, Document};
+    use crate::merge::{Expand, Scores, expand};
     use crate::tokens::O200k;
 
     fn passage(chunk: &Chunk) -> Passage {
@@ -220,6 +143,41 @@ mod tests {
         assert_eq!(pack(&found, 4, &Frame::plain(), &O200k), Packed::default());
     }
 
+    /// What was found is in the middle of what stands around it, of which there is far too much.
+    #[test]
+    fn what_was_found_stays_when_what_stands_around_it_is_cut() {
+        let text = format!("{}The answer is größer. {}", text(), text());
+        let chunks = cut_up("d", &text, 8);
+        let matched = chunks.iter().find(|chunk| chunk.text.contains("The answer is größer.")).unwrap();
+        for by in [Expand::Parent, Expand::Window(3)] {
+            let found = expand(vec![passage(matched)], by, &chunks, &|| true).unwrap();
+            for (budget, more) in [(64, true), (48, false), (16, false)] {
+                let packed = pack(&found, budget, &Frame::plain(), &O200k);
+                let span = packed.citations[0].span;
+                assert!(
+                    packed.tokens <= budget && packed.tokens + 12 > budget.min(40),
+                    "{by:?} {budget} {}",
+                    packed.tokens
+                );
+                assert_eq!(packed.text, format!("[1] A title\n{}\n", within(&text, span)));
+                // With less than the chunk there is its beginning.
+                assert!(span.start <= matched.span.start || !more, "{budget} {span:?}");
+                assert_eq!(packed.text.contains("The answer is größer."), budget > 16, "{budget}: {}", packed.text);
+                assert!(!more || packed.text.starts_with("[1] A title\nSentence"), "{}", packed.text);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_packed_when_there_is_no_time() {
+        let chunks = cut_up("d", &text(), 0);
+        let found = [&chunks[6], &chunks[1]].map(passage);
+        let asked = std::cell::Cell::new(0);
+        let goes_on = || asked.replace(asked.get() + 1) < 1;
+        assert_eq!(pack_while(&found, 500, &Frame::plain(), &O200k, &goes_on), None);
+        assert_eq!(asked.get(), 2);
+    }
+
     #[test]
     fn what_closes_a_gap_makes_one_of_three() {
         let text = text();
@@ -238,7 +196,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_over_the_budget_and_citations_are_true(
-            text in "([A-Za-z語é]{1,9}( |, |\\. |\\n|\\n\\n|/ |  ){1,2}){1,120}",
+            text in "([A-Za-z語é]{1,9}( |, |\\. |\\n|\\n\\n|/ | /|  ){1,2}){1,120}",
             picked in prop::collection::vec(0_usize..1_000, 0..12),
             budget in 0_usize..400,
             overlap in 0_usize..16,
@@ -248,6 +206,7 @@ mod tests {
             let found: Vec<Passage> = picked.iter().filter(|_| !chunks.is_empty()).map(|number| passage(&chunks[number % chunks.len()])).collect();
             let frame = if is_marked { Frame::marked(&found) } else { Frame::plain() };
             let packed = pack(&found, budget, &frame, &O200k);
+            prop_assert_eq!(&packed, &naive::pack(&found, budget, &frame));
             prop_assert!(packed.tokens <= budget);
             prop_assert_eq!(packed.tokens, O200k.count(&packed.text));
             let mut expected = String::new();
@@ -262,6 +221,87 @@ mod tests {
             } else {
                 prop_assert_eq!(packed.text, "");
             }
+        }
+    }
+
+    /// All is counted again for each passage.
+    mod naive {
+        use super::*;
+        use crate::chunk::around;
+
+        struct Packing<'p>(&'p Frame, usize, Vec<Passage>);
+
+        impl Packing<'_> {
+            fn text(&self, pieces: &[Passage]) -> String {
+                let framed = |(n, passage): (usize, &Passage)| {
+                    self.0.passage(n, passage.chunk.title.as_deref(), None, shown(passage).0)
+                };
+                (1..).zip(pieces).map(framed).collect()
+            }
+
+            fn add(&mut self, passage: &Passage) -> bool {
+                let all = self.2.iter().cloned().enumerate();
+                let (touched, mut pieces): (Vec<_>, Vec<_>) = all.partition(|(_, piece)| piece.touches(passage));
+                match touched.split_first() {
+                    None => pieces.push((self.2.len(), passage.clone())),
+                    Some(((first, piece), others)) => {
+                        let Some(all) = piece.joined(passage) else { return false };
+                        let Some(all) = others.iter().try_fold(all, |all, (_, piece)| all.joined(piece)) else {
+                            return false;
+                        };
+                        pieces.push((*first, all));
+                    }
+                }
+                pieces.sort_by_key(|(place, _)| *place);
+                let pieces: Vec<Passage> = pieces.into_iter().map(|(_, piece)| piece).collect();
+                let fits = O200k.count(&self.text(&pieces)) <= self.1;
+                if fits {
+                    self.2 = pieces;
+                }
+                fits
+            }
+        }
+
+        pub(super) fn pack(passages: &[Passage], budget: usize, frame: &Frame) -> Packed {
+            let outside = O200k.count(frame.head()) + O200k.count(frame.foot());
+            let Some(room) = budget.checked_sub(outside) else { return Packed::default() };
+            let mut packing = Packing(frame, room, Vec::new());
+            for passage in passages.iter().filter(|passage| !passage.chunk.text.trim().is_empty()) {
+                if packing.add(passage) {
+                    continue;
+                }
+                let (text, span) = shown(passage);
+                let part = |text: &str| {
+                    let span = Span { start: span.start, end: span.start + text.chars().count() };
+                    Passage {
+                        chunk: Chunk { text: text.to_owned(), span, ..Chunk::clone(&passage.chunk) }.into(),
+                        ..passage.clone()
+                    }
+                };
+                let left = room - O200k.count(&packing.text(&packing.2));
+                let mark = O200k.count(&frame.passage(packing.2.len() + 1, passage.chunk.title.as_deref(), None, ""));
+                let (Some(mut most), mut less) = (left.checked_sub(mark), 1) else { break };
+                while most >= if packing.2.is_empty() { 1 } else { 24 } {
+                    let kept = &text[around(text, 0..text.len(), most, &O200k)];
+                    if kept.is_empty() || packing.add(&part(kept)) {
+                        break;
+                    }
+                    most = most.saturating_sub(less);
+                    less *= 2;
+                }
+                break;
+            }
+            if packing.2.is_empty() {
+                return Packed::default();
+            }
+            let text = format!("{}{}{}", frame.head(), packing.text(&packing.2), frame.foot());
+            let citation = |(n, passage): (usize, &Passage)| Citation {
+                n,
+                document_id: passage.chunk.document_id.clone(),
+                span: shown(passage).1,
+            };
+            let citations = (1..).zip(&packing.2).map(citation).collect();
+            Packed { tokens: O200k.count(&text), text, citations }
         }
     }
 }

@@ -9,12 +9,13 @@
 //! them. So the same passages make the same prompt, which providers cache, and nobody can write a passage that has the
 //! number in it.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde_json::{json, value::RawValue};
 use sha2::{Digest as _, Sha256};
 
-use crate::merge::Passage;
+use crate::merge::{Passage, texts};
 
 /// The longest title or address in a mark, in code points.
 const LONGEST_NAME: usize = 200;
@@ -59,21 +60,27 @@ impl Frame {
         &self.foot
     }
 
-    /// A passage with its number.
+    /// The line before a passage: its number, and what it is of.
     #[must_use]
-    pub fn passage(&self, n: usize, title: Option<&str>, url: Option<&str>, text: &str) -> String {
-        let mut framed = match &self.nonce {
+    pub fn mark(&self, n: usize, title: Option<&str>, url: Option<&str>) -> String {
+        let mut mark = match &self.nonce {
             Some(nonce) => format!("<{nonce} [{n}]>"),
             None => format!("[{n}]"),
         };
         if let Some(title) = title.map(name).filter(|title| !title.is_empty()) {
-            let _ = write!(framed, " {title}");
+            let _ = write!(mark, " {title}");
         }
         if let Some(url) = url.map(name).filter(|url| !url.is_empty()) {
-            let _ = write!(framed, " ({url})");
+            let _ = write!(mark, " ({url})");
         }
-        let _ = writeln!(framed, "\n{text}");
-        framed
+        mark.push('\n');
+        mark
+    }
+
+    /// A passage with its number.
+    #[must_use]
+    pub fn passage(&self, n: usize, title: Option<&str>, url: Option<&str>, text: &str) -> String {
+        self.mark(n, title, url) + text + "\n"
     }
 }
 
@@ -104,18 +111,13 @@ fn nonce(passages: &[Passage]) -> String {
     }
 }
 
-/// All that may be shown, in lower case: passages, and what two of them are when they are put together, because the end of
-/// one and the beginning of the other may have in them what neither has.
+/// All that may be shown, in lower case: titles, addresses, and the texts with all that touch each other put together,
+/// because the end of one and the beginning of the next may have in them what neither has.
 fn parts(passages: &[Passage]) -> Vec<String> {
-    let mut parts = Vec::with_capacity(2 * passages.len());
-    for (number, passage) in passages.iter().enumerate() {
-        let chunk = &passage.chunk;
-        let texts = [Some(&chunk.text), chunk.title.as_ref(), chunk.url.as_ref()];
-        parts.extend(texts.into_iter().flatten().map(|text| text.to_ascii_lowercase()));
-        let others = passages.iter().skip(number + 1).filter(|other| other.touches(passage));
-        parts.extend(others.filter_map(|other| Some(other.joined(passage)?.chunk.text.to_ascii_lowercase())));
-    }
-    parts
+    let mut seen = HashSet::new();
+    let names = passages.iter().flat_map(|passage| [&passage.chunk.title, &passage.chunk.url]).flatten();
+    let names = names.filter(|name| seen.insert(name.as_str())).map(|name| name.to_ascii_lowercase());
+    texts(passages).map(|text| text.to_ascii_lowercase()).chain(names).collect()
 }
 
 /// The messages with the block among them: before the last one of the user, or behind all where there is none. An empty
@@ -147,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::document::Chunk;
+    use crate::document::{Chunk, Span};
     use crate::merge::Scores;
 
     fn passage(text: &str, title: Option<&str>) -> Passage {
@@ -201,8 +203,11 @@ mod tests {
     #[test]
     fn what_two_have_in_them_together_is_looked_at() {
         let (mut one, mut other) = (passage("abc12", None), passage("3DEF", None));
-        (one.chunk.span.end, other.chunk.span.start, other.chunk.span.end) = (5, 5, 9);
-        assert_eq!(parts(&[other, one]), ["3def", "abc123def", "abc12"]);
+        let mut third = passage("4", Some("Title"));
+        for (passage, start, end) in [(&mut one, 0, 5), (&mut other, 5, 9), (&mut third, 9, 10)] {
+            std::sync::Arc::make_mut(&mut passage.chunk).span = Span { start, end };
+        }
+        assert_eq!(parts(&[other, third, one]), ["abc123def4", "title"]);
     }
 
     proptest! {

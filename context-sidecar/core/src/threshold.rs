@@ -55,6 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::document::Chunk;
 
     fn hit(dense: Option<f32>, lexical: Option<f32>) -> Fused {
         Fused { id: uuid::Uuid::from_u128(1).into(), score: 0.0, dense, lexical }
@@ -86,7 +87,12 @@ mod tests {
         let chunk = serde_json::json!({"document_id": "d", "chunk": 0, "text": "t", "span": {"start": 0, "end": 1}});
         let passages = [None, Some(0.1), Some(0.9)].map(|rerank| {
             let scores = crate::merge::Scores { rerank, ..Default::default() };
-            Passage::new(uuid::Uuid::from_u128(1).into(), serde_json::from_value(chunk.clone()).unwrap(), 0.0, scores)
+            Passage::new(
+                uuid::Uuid::from_u128(1).into(),
+                serde_json::from_value::<Chunk>(chunk.clone()).unwrap(),
+                0.0,
+                scores,
+            )
         });
         for (least, left) in [(None, vec![None, Some(0.1), Some(0.9)]), (Some(0.5), vec![None, Some(0.9)])] {
             let mut passages = passages.to_vec();

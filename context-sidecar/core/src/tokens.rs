@@ -2,8 +2,9 @@
 
 /// Something that cuts text into tokens.
 ///
-/// Behind the end of a line, and before what is neither white space nor `/`, a token must end: what packs a context adds
-/// the counts of its lines up.
+/// Behind the end of a line, and before what is neither white space nor `/`, a token must end; and so it must between a
+/// letter and a single space that a letter follows, all of ASCII. What packs a context adds up the counts of what is between
+/// such places.
 pub trait Counter: Send + Sync {
     /// How many tokens a text has.
     fn count(&self, text: &str) -> usize;
@@ -35,13 +36,7 @@ pub(crate) fn count_within(counter: &dyn Counter, text: &str, most: usize) -> Op
     let mut rest = text;
     let mut tokens = 0;
     while rest.len() > LONG && tokens <= most {
-        // Where a token must end.
-        let is_end = |(at, _): &(usize, &str)| {
-            let next = rest.get(at + 1..).and_then(|next| next.chars().next());
-            next.is_some_and(|next| !next.is_whitespace() && next != '/')
-        };
-        let end = rest.match_indices('\n').skip_while(|(at, _)| *at < LONG).find(is_end);
-        let Some((part, behind)) = end.and_then(|(at, _)| rest.split_at_checked(at + 1)) else { break };
+        let Some((part, behind)) = first_break(rest, LONG).and_then(|at| rest.split_at_checked(at)) else { break };
         tokens += counter.count(part);
         rest = behind;
     }
@@ -51,8 +46,34 @@ pub(crate) fn count_within(counter: &dyn Counter, text: &str, most: usize) -> Op
     (tokens <= most).then_some(tokens)
 }
 
+/// The first place from `from` on where a token must end, within the text.
+pub(crate) fn first_break(text: &str, from: usize) -> Option<usize> {
+    (from.max(1)..text.len()).find(|at| is_break(text, *at))
+}
+
+/// The last place where a token must end, within the text.
+pub(crate) fn last_break(text: &str) -> Option<usize> {
+    (1..text.len()).rev().find(|at| is_break(text, *at))
+}
+
+fn is_break(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    match (at.checked_sub(1).and_then(|before| bytes.get(before)), bytes.get(at)) {
+        (Some(b'\n'), Some(_)) => {
+            let next = text.get(at..).and_then(|next| next.chars().next());
+            next.is_some_and(|next| !next.is_whitespace() && next != '/')
+        }
+        (Some(before), Some(b' ')) if before.is_ascii_alphabetic() => {
+            bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Remembers how much it was asked for.
@@ -81,5 +102,19 @@ mod tests {
         assert!(*counter.0.lock().unwrap() < 3 * LONG);
         assert_eq!(count_within(&O200k, &"x y".repeat(LONG), 10), None);
         assert_eq!(count_within(&O200k, "", 0), Some(0));
+    }
+
+    proptest! {
+        #[test]
+        fn where_a_token_must_end_the_counts_add_up(text in "([A-Za-z\'éß語0-9/.,_-]{0,6}( |  |\n|\t|\r\n| \n)){0,30}|\\PC{0,60}") {
+            let mut whole = text.clone();
+            whole.retain(|char| char != '\u{0}');
+            let all = O200k.count(&whole);
+            for at in (1..whole.len()).filter(|at| is_break(&whole, *at)) {
+                prop_assert_eq!(O200k.count(&whole[..at]) + O200k.count(&whole[at..]), all, "{:?} | {:?}", &whole[..at], &whole[at..]);
+            }
+            let breaks: Vec<usize> = (0..whole.len()).filter(|at| is_break(&whole, *at)).collect();
+            prop_assert_eq!((first_break(&whole, 0), last_break(&whole)), (breaks.first().copied(), breaks.last().copied()));
+        }
     }
 }

@@ -79,7 +79,7 @@ impl Index {
 
     /// The chunks that were found, best first.
     fn search(&self, question: &str) -> Vec<Passage> {
-        let (fused, _) = fuse(&[], &self.hits(question), &Fusion::default());
+        let (fused, _) = fuse(None, Some(&self.hits(question)), &Fusion::default());
         let chunk = |id: PointId| self.chunks[id.uuid().as_u128() as usize].clone();
         fused
             .into_iter()
@@ -108,7 +108,7 @@ fn claims_find_what_is_written_of_them() {
         let mut documents: Vec<String> = Vec::new();
         for passage in index.search(&questions[question]) {
             if !documents.contains(&passage.chunk.document_id) {
-                documents.push(passage.chunk.document_id);
+                documents.push(passage.chunk.document_id.clone());
             }
         }
         documents.truncate(10);

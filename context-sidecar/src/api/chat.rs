@@ -4,7 +4,7 @@
 use std::fmt;
 
 use context_core::pack::Packed;
-use http::{HeaderName, HeaderValue, Response};
+use http::Response;
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
@@ -13,10 +13,9 @@ use serde_json::value::RawValue;
 
 use super::{Options, json, render};
 use crate::{
-    answer::{Answer, CacheUse},
+    answer::Answer,
     body::Body,
     failure::{Failure, Kind},
-    question::Mode,
 };
 
 /// The field of such a body that is ours.
@@ -95,39 +94,14 @@ impl Chat {
             }
         }
         text.push(b'}');
-        let mut response = render::whole(text);
-        for (name, value) in about(answer, context) {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                response.headers_mut().insert(HeaderName::from_static(name), value);
-            }
-        }
-        response
+        render::with(render::whole(text), about(answer, context))
     }
 }
 
 /// What is told of an answer in headers.
 fn about(answer: &Answer, context: &Packed) -> Vec<(&'static str, String)> {
-    let mode = match answer.mode {
-        Mode::Hybrid => "hybrid",
-        Mode::Dense => "dense",
-        Mode::Lexical => "lexical",
-    };
-    let cache = match answer.cache {
-        CacheUse::Hit => "hit",
-        CacheUse::Miss => "miss",
-        CacheUse::Stale => "stale",
-    };
-    let mut all = vec![
-        ("x-context-mode", mode.to_owned()),
-        ("x-context-cache", cache.to_owned()),
-        ("x-context-tokens", context.tokens.to_string()),
-    ];
-    if !answer.degraded.is_empty() {
-        all.push(("x-context-degraded", answer.degraded.join(",")));
-    }
-    if let Some(stale) = &answer.stale {
-        all.push(("x-context-stale-age-ms", stale.age_ms.to_string()));
-    }
+    let mut all = render::about(answer);
+    all.push(("x-context-tokens", context.tokens.to_string()));
     let citations = ascii(&serde_json::to_string(&context.citations).unwrap_or_default());
     if citations.len() <= LONGEST {
         all.push(("x-context-citations", citations));

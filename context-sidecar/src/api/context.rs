@@ -68,7 +68,7 @@ async fn context(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure>
     let call = asked.call(question.timeout);
     let answer = app.pipeline.retrieve(&scope, &question, &call).await?;
     let nothing = Packed::default();
-    let Answer { results, context, mode, degraded, stale, timings, cache, explain } = &*answer;
+    let Answer { results, context, mode, degraded, stale, timings, cache, explain, fusion: _ } = &*answer;
     let context = context.as_ref().unwrap_or(&nothing);
     if let Some(chat) = &chat {
         return Ok(chat.with(&prompt::insert(messages, &context.text), &answer, context));

@@ -113,6 +113,10 @@ pub(crate) fn question(
         (None, None) => return Err(invalid("query", "It is missing; or send `messages`.")),
     };
     let own = options.wishes();
+    // Of what the configuration wishes for all, some has to do without; who asks for both in one breath is mistaken.
+    if let Some((field, message)) = own.contradiction() {
+        return Err(invalid(field, format!("It {message}.")));
+    }
     let wishes = own.over(&app.settings.retrieval);
     if let Some((field, message)) = wishes.faults().into_iter().next() {
         return Err(invalid(field, format!("It {message}.")));

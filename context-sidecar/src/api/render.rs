@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    answer::{Answer, CacheUse},
     body::Body,
     failure::{Failure, Kind},
+    question::Mode,
 };
 
 /// An answer.
@@ -32,6 +34,38 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::whole(bytes));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CONTENT_LENGTH, length);
+    response
+}
+
+/// How an answer was made, for those whose clients have no place for it in its body: in headers.
+pub(crate) fn about(answer: &Answer) -> Vec<(&'static str, String)> {
+    let mode = match answer.mode {
+        Mode::Hybrid => "hybrid",
+        Mode::Dense => "dense",
+        Mode::Lexical => "lexical",
+    };
+    let cache = match answer.cache {
+        CacheUse::Hit => "hit",
+        CacheUse::Miss => "miss",
+        CacheUse::Stale => "stale",
+    };
+    let mut all = vec![("x-context-mode", mode.to_owned()), ("x-context-cache", cache.to_owned())];
+    if !answer.degraded.is_empty() {
+        all.push(("x-context-degraded", answer.degraded.join(",")));
+    }
+    if let Some(stale) = &answer.stale {
+        all.push(("x-context-stale-age-ms", stale.age_ms.to_string()));
+    }
+    all
+}
+
+/// An answer with more headers.
+pub(crate) fn with(mut response: Response<Body>, headers: Vec<(&'static str, String)>) -> Response<Body> {
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
     response
 }
 

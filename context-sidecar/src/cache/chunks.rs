@@ -11,33 +11,49 @@ use moka::sync::Cache;
 use serde_json::Value;
 
 /// What an entry costs besides its texts, in bytes.
-const OVERHEAD: usize = 370;
+const OVERHEAD: usize = 390;
 
 /// Chunks, bounded in bytes.
 #[derive(Clone)]
-pub struct Chunks(Cache<PointId, (Scope, Arc<Chunk>, Version)>);
+pub struct Chunks(Cache<PointId, Arc<Kept>>);
+
+/// A chunk, and whose it is.
+pub struct Kept {
+    scope: Scope,
+    /// The chunk.
+    pub chunk: Arc<Chunk>,
+    /// For which version of its document it was last written.
+    pub version: Version,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("scope", &self.scope).field("chunk", &self.chunk).finish_non_exhaustive()
+    }
+}
 
 impl Chunks {
     /// At most so many bytes of them.
     #[must_use]
     pub fn of(bytes: u64) -> Self {
-        let weigh = |_: &PointId, (scope, chunk, _): &(Scope, Arc<Chunk>, Version)| {
-            let scope = scope.tenant.as_str().len() + scope.collection.as_str().len();
-            u32::try_from(OVERHEAD + scope + weight(chunk)).unwrap_or(u32::MAX)
+        let weigh = |_: &PointId, kept: &Arc<Kept>| {
+            let scope = kept.scope.tenant.as_str().len() + kept.scope.collection.as_str().len();
+            u32::try_from(OVERHEAD + scope + weight(&kept.chunk)).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
 
-    /// A chunk of this scope, and for which version of its document it was last written. Whether it is still there is for the store to say: it was asked, and found the id.
+    /// A chunk of this scope. Whether it is still there is for the store to say: it was asked, and found the id.
     #[must_use]
-    pub fn get(&self, scope: &Scope, id: PointId) -> Option<(Arc<Chunk>, Version)> {
-        let (owner, chunk, version) = self.0.get(&id)?;
-        (owner == *scope).then_some((chunk, version))
+    pub fn get(&self, scope: &Scope, id: PointId) -> Option<Arc<Kept>> {
+        self.0.get(&id).filter(|kept| kept.scope == *scope)
     }
 
     /// Keeps a chunk.
-    pub fn put(&self, scope: &Scope, id: PointId, chunk: Arc<Chunk>, version: Version) {
-        self.0.insert(id, (scope.clone(), chunk, version));
+    pub fn put(&self, scope: &Scope, id: PointId, chunk: Arc<Chunk>, version: Version) -> Arc<Kept> {
+        let kept = Arc::new(Kept { scope: scope.clone(), chunk, version });
+        self.0.insert(id, Arc::clone(&kept));
+        kept
     }
 
     /// It was deleted.
@@ -107,10 +123,10 @@ mod tests {
         let (chunks, ours) = (Chunks::of(1 << 20), scope("a"));
         let id = PointId::of(&ours, "d", 0, "h");
         chunks.put(&ours, id, chunk("text"), Version::default());
-        assert_eq!(chunks.get(&ours, id).unwrap().0.text, "text");
-        assert_eq!(chunks.get(&scope("b"), id), None);
+        assert_eq!(chunks.get(&ours, id).unwrap().chunk.text, "text");
+        assert!(chunks.get(&scope("b"), id).is_none());
         chunks.forget(id);
-        assert_eq!(chunks.get(&ours, id), None);
+        assert!(chunks.get(&ours, id).is_none());
     }
 
     #[test]

@@ -108,6 +108,25 @@ impl<V: Send + Sync + 'static> Results<V> {
         self.cache.insert(question, Kept { value, epoch, at: now, bytes });
     }
 
+    /// The same, for as long as `is_true`: whoever makes it untrue forgets what is kept after that, so that what is put in
+    /// meanwhile has to be looked at once more.
+    pub fn put_while(
+        &self,
+        question: Question,
+        epoch: Epoch,
+        value: Arc<V>,
+        bytes: usize,
+        now: Instant,
+        is_true: impl Fn() -> bool,
+    ) {
+        if is_true() {
+            self.put(question.clone(), epoch, value, bytes, now);
+            if !is_true() {
+                self.cache.invalidate(&question);
+            }
+        }
+    }
+
     /// Forgets what was answered of a scope, for outages too: its documents were deleted for good.
     pub fn forget(&self, scope: &Scope) {
         let scope = scope.clone();

@@ -1,7 +1,8 @@
 //! OpenAI's search of a vector store, `POST /v1/vector_stores/{id}/search`: the id is the collection's name.
 //!
 //! A `score_threshold` is a minimum of the reranker's score where there is one, and of the cosine similarity where not: what
-//! ranks is fused, and has no scale. The rankers that can be named are OpenAI's; ours is the one that is set up.
+//! ranks is fused, and has no scale. The `score` of a result is from 0 to 1 and never rises (see `answer/worth.rs`). The
+//! rankers that can be named are OpenAI's; ours is the one that is set up. What could not be done is told in headers.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::{
     body::Body,
     failure::{Failure, Kind},
     object::object,
-    wishes::{MinScore, Wishes},
+    wishes::{Fusion, MinScore, Weights, Wishes},
 };
 
 pub(crate) const ROUTES: &[Route] = &[Route {
@@ -74,6 +75,20 @@ struct Ranking {
     /// From 0 to 1.
     #[serde(default)]
     score_threshold: Option<f32>,
+    /// What each leg of the search counts.
+    #[serde(default, deserialize_with = "object")]
+    #[schemars(with = "Option<Hybrid>")]
+    hybrid_search: Option<Hybrid>,
+}
+
+/// What each leg of the search counts; one of them must be above 0.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Hybrid {
+    /// By meaning.
+    embedding_weight: f32,
+    /// By words.
+    text_weight: f32,
 }
 
 /// What was found.
@@ -101,7 +116,7 @@ struct Item {
     file_id: String,
     /// The document's title, or else its address, or else its id.
     filename: String,
-    /// By which it ranks.
+    /// What it is worth, from 0 to 1; never more than the one before it.
     score: f32,
     /// What is known of the document; a list is one text.
     attributes: Map<String, Value>,
@@ -141,6 +156,11 @@ async fn search(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> 
     if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
         return Err(invalid("ranking_options.score_threshold", "It must be a number from 0 to 1."));
     }
+    let own_fusion =
+        ranking.as_ref().and_then(|ranking| ranking.hybrid_search).map(|Hybrid { embedding_weight, text_weight }| {
+            let weights = Weights { dense: Some(embedding_weight), lexical: Some(text_weight) };
+            Fusion { weights: Some(weights), ..app.settings.retrieval.fusion.unwrap_or_default() }
+        });
     let unranked = ranking.and_then(|ranking| ranking.ranker).is_some_and(|ranker| ranker == "none");
     let reranked = app.settings.rerank.is_some() && !unranked && app.settings.retrieval.rerank != Some(false);
     let min_score = threshold.filter(|threshold| *threshold > 0.0).map(|threshold| {
@@ -151,27 +171,38 @@ async fn search(app: Arc<App>, asked: Asked) -> Result<Response<Body>, Failure> 
             MinScore { dense: Some(threshold), ..least }
         }
     });
-    let own = Wishes { top_k: Some(top_k), min_score, rerank: unranked.then_some(false), ..Wishes::default() };
+    let rerank = unranked.then_some(false);
+    let own = Wishes { top_k: Some(top_k), min_score, rerank, fusion: own_fusion, ..Wishes::default() };
+    if let Some((field, message)) = own.faults().into_iter().next() {
+        let field = match field {
+            "fusion.weights.dense" => "ranking_options.hybrid_search.embedding_weight",
+            "fusion.weights.lexical" => "ranking_options.hybrid_search.text_weight",
+            "fusion.weights" => "ranking_options.hybrid_search",
+            field => field,
+        };
+        return Err(invalid(field, &format!("It {message}.")));
+    }
     let wishes = own.over(&app.settings.retrieval);
     let timeout = app.settings.limits.timeout;
     let mut question = wishes.question(query, timeout);
     question.filter = filter(&app, &scope.collection, search.filters.as_ref(), "filters")?;
     let answer = app.pipeline.retrieve(&scope, &question, &asked.call(timeout)).await?;
-    render::json(&Page {
+    let page = render::json(&Page {
         object: "vector_store.search_results.page",
         search_query: queries,
-        data: answer.results.iter().map(item).collect(),
+        data: answer.results.iter().zip(answer.worths()).map(item).collect(),
         has_more: false,
         next_page: None,
-    })
+    })?;
+    Ok(render::with(page, render::about(&answer)))
 }
 
-fn item(found: &Found) -> Item {
+fn item((found, score): (&Found, f32)) -> Item {
     let filename = found.title.as_ref().or(found.url.as_ref()).unwrap_or(&found.document_id);
     Item {
         file_id: found.document_id.clone(),
         filename: filename.clone(),
-        score: found.score,
+        score,
         attributes: found.metadata.iter().filter_map(|(key, value)| Some((key.clone(), attribute(value)?))).collect(),
         content: vec![Content { r#type: "text", text: found.text.clone() }],
     }

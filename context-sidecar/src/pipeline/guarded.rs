@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 use chassis::clock;
 use tracing::Instrument as _;
 
-use super::Pipeline;
+use super::{Pipeline, retrieve::traced};
 use crate::{
     breaker::{Outcome, State},
     failure::{Failure, Kind},
@@ -33,7 +33,7 @@ impl Pipeline {
             failure
         })?;
         let started = clock::now();
-        let span = tracing::info_span!("store", what);
+        let span = traced(|| tracing::info_span!("store", what));
         let answer = call.within(work.instrument(span)).await;
         let took = clock::now().saturating_duration_since(started);
         let (outcome, counted) = match &answer {

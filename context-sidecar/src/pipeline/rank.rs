@@ -56,24 +56,37 @@ impl Pipeline {
             degraded.push("rerank");
             0
         });
-        if reranked > 0 && question.min_score.rerank.is_some() {
-            // What was not looked at has not been good enough for it.
-            candidates.passages.truncate(reranked);
-            question.min_score.by_rerank(&mut candidates.passages);
+        if question.min_score.rerank.is_some() && !candidates.passages.is_empty() {
+            if reranked > 0 {
+                // What was not looked at has not been good enough for it.
+                candidates.passages.truncate(reranked);
+                question.min_score.by_rerank(&mut candidates.passages);
+            } else {
+                degraded.push("min_score.rerank");
+            }
         }
-        if let Some(freshness) = &question.freshness {
+        if let Some(freshness) = question.freshness.as_ref().filter(|_| !candidates.passages.is_empty()) {
             let now = clock::unix().as_secs_f64();
-            // Their scores are of another kind.
-            let middle = reranked.min(candidates.passages.len());
-            let (first, rest) = candidates.passages.split_at_mut(middle);
-            freshness.apply(first, now);
-            freshness.apply(rest, now);
+            if let Some(oldest) = freshness.oldest(&candidates.passages, now) {
+                // Their scores are of another kind.
+                let middle = reranked.min(candidates.passages.len());
+                let (first, rest) = candidates.passages.split_at_mut(middle);
+                freshness.apply(first, now, oldest);
+                freshness.apply(rest, now, oldest);
+            } else {
+                degraded.push("freshness");
+            }
         }
         if let Some(fields) = explain.as_object_mut() {
             fields.insert("reranked".to_owned(), json!(reranked));
             fields.insert("candidates".to_owned(), json!(candidates.passages.len()));
         }
         match question.mmr {
+            Some(lambda) if lambda < 1.0 && !candidates.passages.is_empty() && candidates.vectors.is_empty() => {
+                tracing::debug!(lambda, "what was found has no vectors to compare by");
+                degraded.push("mmr");
+                Ok(())
+            }
             Some(lambda) if lambda < 1.0 => self.diversify(candidates, vector, lambda, question.top_k).await,
             _ => Ok(()),
         }

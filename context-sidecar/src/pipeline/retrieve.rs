@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chassis::clock;
-use context_core::{document::Metadata, scope::Scope};
-use tracing::Instrument as _;
+use chassis::{clock, telemetry};
+use context_core::{document::Metadata, fuse::Fusion, scope::Scope, threshold::Minimum};
+use tracing::{Instrument as _, Span};
 
 use super::{Pipeline, key, kinds, rank::Candidates, search::Searched};
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     question::{Mode, Question},
     store::Kind,
 };
+
+/// What is so for each who asks the same, and not because something is down.
+const LASTING: [&str; 6] = ["budget", "freshness", "fusion.weights", "min_score.dense", "min_score.lexical", "mmr"];
 
 /// The whole of what is asked.
 pub(super) struct Asked<'a> {
@@ -78,7 +81,8 @@ impl Pipeline {
         self.series.looked_up("results", 0, 1);
         let deadline = started.checked_add(question.timeout).map_or(call.deadline, |own| own.min(call.deadline));
         let asked = Asked { scope, question, query, call: Call { deadline, ..call.clone() } };
-        let span = tracing::info_span!("retrieve", collection = scope.collection.as_str(), top_k = question.top_k);
+        let span = || tracing::info_span!("retrieve", collection = scope.collection.as_str(), top_k = question.top_k);
+        let span = traced(span);
         // The future is large, and a hit on the cache does without it.
         let made = Box::pin(self.make(&asked, started, &name).instrument(span)).await;
         match made {
@@ -95,11 +99,12 @@ impl Pipeline {
 
     /// Keeps what is whole. What had to do without something is not what the next one should get.
     fn remember(&self, name: cache::Question, epoch: Epoch, answer: Answer) -> Shared {
-        // Who deletes wants it gone, from what is kept for outages as well.
-        if answer.degraded.is_empty() && self.caches.epochs.now(name.scope()) == epoch {
+        if answer.degraded.iter().all(|what| LASTING.contains(what)) {
             let kept = Answer { cache: CacheUse::Hit, timings: Timings::default(), ..answer.clone() };
-            let bytes = weight(&kept);
-            self.caches.results.put(name, epoch, Arc::new(kept), bytes, clock::now());
+            let (bytes, scope) = (weight(&kept), name.scope().clone());
+            // Who deletes wants it gone, from what is kept for outages as well.
+            let is_true = || self.caches.epochs.now(&scope) == epoch;
+            self.caches.results.put_while(name, epoch, Arc::new(kept), bytes, clock::now(), is_true);
         }
         Arc::new(answer)
     }
@@ -163,31 +168,54 @@ impl Pipeline {
                 }
             }
         }
-        let Searched { mut candidates, mut explain } =
+        let Searched { mut candidates, fusion, mut explain } =
             Box::pin(self.candidates(asked, mode, vector.as_deref(), &mut timings)).await?;
+        degraded.extend(unheeded(question, mode));
         Box::pin(self.rank(asked, &mut candidates, vector.as_deref(), &mut timings, &mut degraded, &mut explain))
             .await?;
         let around = self.around(asked, &candidates.passages, &mut timings).await?;
         let Candidates { passages, .. } = candidates;
-        let (listed, took) = self.timed("pack", self.assemble(question, passages, around)).await;
+        let (listed, took) = self.timed("pack", self.assemble(asked, passages, around)).await;
         let (results, context) = listed?;
         if let Some(context) = &context {
             timings.pack_ms = Some(took);
             self.series.packed(context.tokens);
+            if context.text.is_empty() && !results.is_empty() {
+                degraded.push("budget");
+            }
         }
         timings.total_ms = millis(clock::now().saturating_duration_since(started));
         let explain = question.explain.then_some(explain);
-        Ok(Answer { results, context, mode, degraded, stale: None, timings, cache: CacheUse::Miss, explain })
+        let fusion = fusion.map(|method| Fusion { method, ..question.fusion });
+        let cache = CacheUse::Miss;
+        Ok(Answer { results, context, mode, degraded, stale: None, timings, cache, fusion, explain })
     }
 
     /// Does some work, and says how many milliseconds it took.
     pub(super) async fn timed<T>(&self, stage: &'static str, work: impl Future<Output = T>) -> (T, f64) {
         let started = clock::now();
-        let done = work.instrument(tracing::info_span!("stage", otel.name = stage)).await;
+        let done = work.instrument(traced(|| tracing::info_span!("stage", otel.name = stage))).await;
         let took = clock::now().saturating_duration_since(started);
         self.series.stage(stage, took);
         (done, millis(took))
     }
+}
+
+/// A span where somebody collects them; else it is none, and costs nothing.
+pub(super) fn traced(span: impl FnOnce() -> Span) -> Span {
+    if telemetry::exporting() { span() } else { Span::none() }
+}
+
+/// What was wished for of a leg that is not searched, whether because nobody can, or because it is down.
+fn unheeded(question: &Question, mode: Mode) -> impl Iterator<Item = &'static str> {
+    let Minimum { dense, lexical, .. } = question.min_score;
+    let Fusion { dense: of_meaning, lexical: of_words, .. } = question.fusion;
+    let unheeded = [
+        (mode == Mode::Lexical && dense.is_some(), "min_score.dense"),
+        (mode == Mode::Dense && lexical.is_some(), "min_score.lexical"),
+        (mode != Mode::Hybrid && (of_meaning - of_words).abs() > f32::EPSILON, "fusion.weights"),
+    ];
+    unheeded.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what)
 }
 
 /// To the microsecond.

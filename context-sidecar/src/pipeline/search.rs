@@ -10,13 +10,14 @@ use context_core::{
     document::Chunk,
     fuse::{Fused, Method, fuse},
     merge::{Expand, Passage, Scores, needs},
-    point::{Point, PointId, Version},
+    point::{Point, PointId},
 };
 use serde_json::{Value, json};
 
 use super::{MOST_RERANKED, Pipeline, rank::Candidates, retrieve::Asked, seconds};
 use crate::{
     answer::Timings,
+    cache::Kept,
     embed::Purpose,
     failure::{Failure, Kind as Why},
     http::{Call, Trouble},
@@ -28,17 +29,18 @@ use crate::{
 /// What was found.
 pub(super) struct Searched {
     pub(super) candidates: Candidates,
+    /// How both legs were fused; `None` where there was one.
+    pub(super) fusion: Option<Method>,
     /// How.
     pub(super) explain: Value,
 }
 
-/// Texts by their ids, vectors of some of them, and whether there were fewer than ids.
+/// A chunk for each hit, as far as there is one; and vectors of some of them.
 struct Fetched {
-    chunks: HashMap<PointId, Arc<Chunk>>,
+    chunks: Vec<Option<Arc<Kept>>>,
     /// Documents of which chunks of several versions were found.
     mixed: Vec<String>,
     vectors: HashMap<PointId, Vec<f32>>,
-    missing: usize,
 }
 
 impl Pipeline {
@@ -67,18 +69,19 @@ impl Pipeline {
     ) -> Result<Searched, Failure> {
         let mut again = true;
         loop {
-            let (hits, explain) = self.search(asked, mode, vector, timings).await?;
+            let (hits, fusion, explain) = self.search(asked, mode, vector, timings).await?;
             let pool = self.pool(asked.question);
             let wanted: Vec<Fused> = hits.into_iter().take(pool).collect();
             let (fetched, took) = self.timed("fetch", self.fetch(asked, &wanted)).await;
-            let Fetched { mut chunks, mixed, vectors, missing } = fetched?;
+            let Fetched { mut chunks, mixed, vectors } = fetched?;
+            let missing = chunks.iter().filter(|chunk| chunk.is_none()).count();
             timings.fetch_ms = Some(timings.fetch_ms.unwrap_or_default() + took);
             // A document was replaced in between: what has taken its place is there already.
             if missing > 0 && again {
                 again = false;
                 continue;
             }
-            if missing > 0 && chunks.is_empty() {
+            if missing > 0 && missing == chunks.len() {
                 let store = self.store.describe();
                 let why = format!(
                     "{store}: finds chunks and does not have them: look whether it is being restored or is damaged"
@@ -86,14 +89,15 @@ impl Pipeline {
                 return Err(Failure::new(Why::Unavailable, why));
             }
             if !mixed.is_empty() {
-                self.unmix(asked, &mixed, &mut chunks).await?;
+                self.unmix(asked, &mixed, &wanted, &mut chunks).await?;
             }
-            let passages = wanted.into_iter().filter_map(|hit| {
-                let chunk = Chunk::clone(chunks.get(&hit.id)?);
-                let scores = Scores { dense: hit.dense, lexical: hit.lexical, fused: Some(hit.score), rerank: None };
+            let passages = wanted.into_iter().zip(chunks).filter_map(|(hit, kept)| {
+                let chunk = Arc::clone(&kept?.chunk);
+                let fused = fusion.map(|_| hit.score);
+                let scores = Scores { dense: hit.dense, lexical: hit.lexical, fused, rerank: None };
                 Some(Passage::new(hit.id, chunk, hit.score, scores))
             });
-            return Ok(Searched { candidates: Candidates { passages: passages.collect(), vectors }, explain });
+            return Ok(Searched { candidates: Candidates { passages: passages.collect(), vectors }, fusion, explain });
         }
     }
 
@@ -103,7 +107,7 @@ impl Pipeline {
         mode: Mode,
         vector: Option<&[f32]>,
         timings: &mut Timings,
-    ) -> Result<(Vec<Fused>, Value), Failure> {
+    ) -> Result<(Vec<Fused>, Option<Method>, Value), Failure> {
         let question = asked.question;
         let depth = self.depth(question);
         let legs = Legs {
@@ -115,23 +119,26 @@ impl Pipeline {
         let (found, took) = self.timed("search", work).await;
         timings.search_ms = Some(timings.search_ms.unwrap_or_default() + took);
         let found = found?;
-        let (dense, lexical) = (found.dense.unwrap_or_default(), found.lexical.unwrap_or_default());
-        for (leg, hits) in [("dense", &dense), ("lexical", &lexical)] {
-            hits.first().into_iter().for_each(|best| self.series.best(leg, best.score));
+        let (dense, lexical) = (found.dense.as_deref(), found.lexical.as_deref());
+        for (leg, hits) in [("dense", dense), ("lexical", lexical)] {
+            hits.and_then(<[_]>::first).into_iter().for_each(|best| self.series.best(leg, best.score));
         }
-        let (mut hits, method) = fuse(&dense, &lexical, &question.fusion);
+        let (mut hits, method) = fuse(dense, lexical, &question.fusion);
         let fused = hits.len();
         question.min_score.for_legs(legs.dense.is_some(), legs.lexical.is_some()).by_legs(&mut hits);
         let explain = if question.explain {
             json!({
                 "depth": depth,
-                "hits": { "dense": dense.len(), "lexical": lexical.len(), "fused": fused, "good_enough": hits.len() },
-                "fusion": match method { Method::Dbsf => "dbsf", Method::Rrf => "rrf" },
+                "hits": {
+                    "dense": dense.map_or(0, <[_]>::len), "lexical": lexical.map_or(0, <[_]>::len),
+                    "fused": fused, "good_enough": hits.len(),
+                },
+                "fusion": method.map(|method| match method { Method::Dbsf => "dbsf", Method::Rrf => "rrf" }),
             })
         } else {
             Value::Null
         };
-        Ok((hits, explain))
+        Ok((hits, method, explain))
     }
 
     /// Hits of each leg.
@@ -157,32 +164,25 @@ impl Pipeline {
     /// Texts, from what is remembered and from the store; vectors, where they are compared.
     async fn fetch(&self, asked: &Asked<'_>, hits: &[Fused]) -> Result<Fetched, Failure> {
         let with_vectors = asked.question.mmr.is_some();
-        let mut chunks = HashMap::with_capacity(hits.len());
+        let known = |hit: &Fused| self.caches.chunks.get(asked.scope, hit.id).filter(|_| !with_vectors);
+        let mut chunks: Vec<Option<Arc<Kept>>> = hits.iter().map(known).collect();
         let mut vectors = HashMap::new();
-        let mut unknown = Vec::new();
-        let mut versions: HashMap<PointId, Version> = HashMap::with_capacity(hits.len());
-        for hit in hits {
-            match self.caches.chunks.get(asked.scope, hit.id).filter(|_| !with_vectors) {
-                Some((chunk, version)) => {
-                    chunks.insert(hit.id, chunk);
-                    versions.insert(hit.id, version);
-                }
-                None => unknown.push(hit.id),
-            }
-        }
-        self.series.looked_up("chunks", chunks.len(), unknown.len());
+        let unknown = hits.iter().zip(&chunks).filter(|(_, chunk)| chunk.is_none());
+        let unknown: Vec<PointId> = unknown.map(|(hit, _)| hit.id).collect();
+        self.series.looked_up("chunks", hits.len() - unknown.len(), unknown.len());
         if !unknown.is_empty() {
             let work = self.store.get(asked.scope, &unknown, with_vectors, seconds());
+            let mut got = HashMap::with_capacity(unknown.len());
             for point in self.ask("get", &asked.call, work).await? {
-                let chunk = Arc::new(point.chunk);
-                self.caches.chunks.put(asked.scope, point.id, Arc::clone(&chunk), point.version.clone());
-                versions.insert(point.id, point.version);
-                chunks.insert(point.id, chunk);
+                let kept = self.caches.chunks.put(asked.scope, point.id, Arc::new(point.chunk), point.version);
+                got.insert(point.id, kept);
                 point.dense.into_iter().for_each(|vector| _ = vectors.insert(point.id, vector));
             }
+            for (hit, chunk) in hits.iter().zip(&mut chunks).filter(|(_, chunk)| chunk.is_none()) {
+                *chunk = got.remove(&hit.id);
+            }
         }
-        let missing = hits.len() - chunks.len();
-        Ok(Fetched { mixed: mixed(&chunks, &versions), chunks, vectors, missing })
+        Ok(Fetched { mixed: mixed(&chunks), chunks, vectors })
     }
 
     /// Leaves of some documents only what is of the version that is current: a replacement is under way, or was broken off.
@@ -190,7 +190,8 @@ impl Pipeline {
         &self,
         asked: &Asked<'_>,
         documents: &[String],
-        chunks: &mut HashMap<PointId, Arc<Chunk>>,
+        hits: &[Fused],
+        chunks: &mut [Option<Arc<Kept>>],
     ) -> Result<(), Failure> {
         let work = self.store.chunks(asked.scope, documents, seconds());
         let mut points: HashMap<String, Vec<Point>> = HashMap::new();
@@ -200,7 +201,12 @@ impl Pipeline {
             points.entry(point.chunk.document_id.clone()).or_default().push(point);
         }
         let current: HashSet<PointId> = points.into_values().flat_map(current).map(|point| point.id).collect();
-        chunks.retain(|id, chunk| current.contains(id) || !documents.contains(&chunk.document_id));
+        for (hit, chunk) in hits.iter().zip(chunks) {
+            let is_mixed = |kept: &Arc<Kept>| documents.contains(&kept.chunk.document_id);
+            if !current.contains(&hit.id) && chunk.as_ref().is_some_and(is_mixed) {
+                *chunk = None;
+            }
+        }
         Ok(())
     }
 
@@ -226,16 +232,14 @@ impl Pipeline {
 }
 
 /// Documents of which there are chunks of several versions.
-fn mixed(chunks: &HashMap<PointId, Arc<Chunk>>, versions: &HashMap<PointId, Version>) -> Vec<String> {
-    let mut first: HashMap<&str, &Version> = HashMap::with_capacity(chunks.len());
-    let mut mixed = Vec::new();
-    for (id, chunk) in chunks {
-        let Some(version) = versions.get(id) else { continue };
-        if *first.entry(chunk.document_id.as_str()).or_insert(version) != version {
-            mixed.push(chunk.document_id.clone());
-        }
-    }
-    mixed.sort_unstable();
+fn mixed(chunks: &[Option<Arc<Kept>>]) -> Vec<String> {
+    let mut all: Vec<&Kept> = chunks.iter().flatten().map(AsRef::as_ref).collect();
+    all.sort_unstable_by(|one, other| one.chunk.document_id.cmp(&other.chunk.document_id));
+    let pairs = all.iter().zip(all.iter().skip(1));
+    let differ = |(one, other): &(&&Kept, &&Kept)| {
+        one.chunk.document_id == other.chunk.document_id && one.version != other.version
+    };
+    let mut mixed: Vec<String> = pairs.filter(differ).map(|(one, _)| one.chunk.document_id.clone()).collect();
     mixed.dedup();
     mixed
 }

@@ -35,13 +35,13 @@ fn example(operation: &'static str, path: &'static str, body: Value) -> Example 
 fn examples() -> Vec<Example> {
     let everything = json!({
         "query": "cats", "collection": "default", "filter": {"type": "eq", "key": "lang", "value": "en"}, "top_k": 5,
-        "mode": "lexical", "fusion": {"method": "rrf", "weights": {"dense": 1, "lexical": 2}, "k": 60},
-        "min_score": {"dense": 0.1, "lexical": 0.1, "rerank": 0.1}, "rerank": false, "mmr": 1, "expand": {"window": 1},
+        "mode": "hybrid", "fusion": {"method": "rrf", "weights": {"dense": 1, "lexical": 2}, "k": 60},
+        "min_score": {"dense": 0.1, "lexical": 0.1, "rerank": 0.1}, "rerank": true, "mmr": 1, "expand": {"window": 1},
         "freshness": {"field": "year", "half_life": "30d"}, "max_tokens": 300, "timeout_ms": 5000, "explain": true,
     });
     let rpc = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
-    let search =
-        json!({"query": "cats", "max_num_results": 2, "ranking_options": {"ranker": "auto", "score_threshold": 0}});
+    let search = json!({"query": "cats", "max_num_results": 2, "ranking_options": {
+            "ranker": "auto", "score_threshold": 0, "hybrid_search": {"embedding_weight": 1, "text_weight": 0.5}}});
     vec![
         example("put_documents", "/v1/documents", json!({"documents": library(), "collection": "default"})),
         example("put_documents", "/v1/documents", json!({"documents": library(), "ttl_seconds": 1_000})),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use context_core::{filter::Filter, freshness::Freshness, merge::Expand, threshold::Minimum};
+use context_core::{filter::Filter, freshness::Freshness, fuse::Fusion, merge::Expand, threshold::Minimum};
 use context_sidecar::{
     answer::CacheUse,
     failure::Kind,
@@ -152,6 +152,88 @@ async fn chunks_that_touch_are_one_result_and_a_budget_is_kept() {
     let stored = pipeline.get(&scope, id, &call()).await.unwrap();
     assert_eq!(stored.document.text, long(&format!("foxes and {}", &id[1..]), 60).trim_end());
     assert_eq!(answer.results[0].text, stored.document.text);
+}
+
+/// What was found is in the middle of a long document, all of which is wanted, and there is room for a little.
+#[tokio::test]
+async fn a_context_has_what_was_found_and_not_the_beginning_of_its_document() {
+    let (store, scope) = (Shaky::new(), scope("a", "docs"));
+    let pipeline = hybrid(&store);
+    let text = format!("{}The größte heron eats seventeen newts. {}", long("foxes", 200), long("hares", 200));
+    put(&pipeline, &scope, vec![document("one", &text)]).await;
+    for (expand, max_tokens) in
+        [(Some(Expand::Parent), 300), (Some(Expand::Window(2)), 300), (Some(Expand::Parent), 220)]
+    {
+        let asked = Question { expand, max_tokens: Some(max_tokens), ..question("which heron eats newts?") };
+        let answer = pipeline.retrieve(&scope, &asked, &call()).await.unwrap();
+        assert_eq!(answer.degraded, [""; 0]);
+        let context = answer.context.as_ref().unwrap();
+        assert!(context.text.contains("The größte heron eats seventeen newts."), "{expand:?}: {}", context.text);
+        assert!(context.tokens <= max_tokens && context.tokens > max_tokens / 2);
+        let span = context.citations[0].span;
+        let cited: String = text.chars().skip(span.start).take(span.end - span.start).collect();
+        assert_eq!(context.text, format!("[1]\n{cited}\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_budget_that_holds_nothing_is_told_and_remembered() {
+    let (store, scope) = (Shaky::new(), scope("a", "docs"));
+    let pipeline = hybrid(&store);
+    put(&pipeline, &scope, vec![document("one", "Foxes are red.")]).await;
+    let asked = Question { max_tokens: Some(3), ..question("foxes") };
+    for cache in [CacheUse::Miss, CacheUse::Hit] {
+        let answer = pipeline.retrieve(&scope, &asked, &call()).await.unwrap();
+        assert_eq!((answer.degraded.as_slice(), answer.results.len(), answer.cache), (&["budget"][..], 1, cache));
+        assert_eq!(answer.context.as_ref().unwrap().text, "");
+    }
+    // Where nothing was found, no budget is to blame.
+    let min_score = Minimum { dense: Some(2.0), lexical: Some(1_000.0), ..Minimum::default() };
+    let asked = Question { min_score, ..asked };
+    assert_eq!(pipeline.retrieve(&scope, &asked, &call()).await.unwrap().degraded, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_wish_that_cannot_be_heeded_is_told() {
+    let scope = scope("a", "docs");
+    let day = std::time::Duration::from_secs(86_400);
+    let min_score = |dense, lexical, rerank| Minimum { dense, lexical, rerank };
+    let wishes = [
+        (
+            "min_score.dense",
+            Question { mode: Some(Mode::Lexical), min_score: min_score(Some(0.9), None, None), ..question("foxes") },
+        ),
+        (
+            "min_score.lexical",
+            Question { mode: Some(Mode::Dense), min_score: min_score(None, Some(90.0), None), ..question("foxes") },
+        ),
+        ("min_score.rerank", Question { min_score: min_score(None, None, Some(0.9)), ..question("foxes") }),
+        ("rerank", Question { rerank: Some(true), ..question("foxes") }),
+        (
+            "freshness",
+            Question { freshness: Some(Freshness { field: "date".to_owned(), half_life: day }), ..question("foxes") },
+        ),
+        (
+            "fusion.weights",
+            Question {
+                mode: Some(Mode::Lexical),
+                fusion: Fusion { dense: 2.0, ..Fusion::default() },
+                ..question("foxes")
+            },
+        ),
+    ];
+    let pipeline = hybrid(&Shaky::new());
+    put(&pipeline, &scope, vec![document("one", "Foxes are red."), document("two", "Foxes run.")]).await;
+    for (what, asked) in wishes {
+        let answer = pipeline.retrieve(&scope, &asked, &call()).await.unwrap();
+        assert_eq!((answer.degraded.as_slice(), answer.results.len()), (&[what][..], 2));
+    }
+    let novel = Question { mmr: Some(0.5), ..question("foxes") };
+    assert_eq!(pipeline.retrieve(&scope, &novel, &call()).await.unwrap().degraded, [""; 0]);
+    let words = crate::pipeline(Shaky::new(), None, None, settings());
+    put(&words, &scope, vec![document("one", "Foxes are red."), document("two", "Foxes run.")]).await;
+    let answer = words.retrieve(&scope, &novel, &call()).await.unwrap();
+    assert_eq!((answer.degraded.as_slice(), answer.results.len()), (&["mmr"][..], 2));
 }
 
 #[tokio::test]

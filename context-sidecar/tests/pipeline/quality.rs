@@ -170,7 +170,7 @@ async fn ndcg(rig: &Rig, path: &Path, mode: Mode) -> f64 {
         times.push(clock::now() - started);
         assert_eq!((answer.mode, answer.degraded.len()), (mode, 0));
         let mut documents: Vec<&str> = Vec::new();
-        for found in &answer.results {
+        for found in answer.results.iter() {
             if !documents.contains(&found.document_id.as_str()) {
                 documents.push(&found.document_id);
             }

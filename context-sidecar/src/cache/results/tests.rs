@@ -36,6 +36,25 @@ fn an_answer_is_good_until_it_is_old_or_somebody_writes_and_then_for_outages() {
     assert_eq!(results.stale(&question, start), None);
 }
 
+/// Between the look at the epoch and the putting in somebody deletes, and forgets what is not there yet.
+#[test]
+fn what_is_put_in_while_somebody_forgets_is_not_kept_for_outages() {
+    let (results, epochs, start) = (results(), Epochs::default(), chassis::clock::now());
+    let (question, scope) = (question(1, 1), scope(1, 0));
+    let epoch = epochs.now(&scope);
+    let is_true = || {
+        let was = epochs.now(&scope) == epoch;
+        epochs.bump(&scope);
+        results.forget(&scope);
+        was
+    };
+    results.put_while(question.clone(), epoch, Arc::new(7), 8, start, is_true);
+    assert_eq!(results.stale(&question, start), None);
+    let epoch = epochs.now(&scope);
+    results.put_while(question.clone(), epoch, Arc::new(7), 8, start, || epochs.now(&scope) == epoch);
+    assert_eq!(results.fresh(&question, epoch, start).as_deref(), Some(&7));
+}
+
 #[test]
 fn what_was_asked_before_a_write_and_answered_after_it_is_not_kept_as_true() {
     let (results, epochs, now) = (results(), Epochs::default(), chassis::clock::now());

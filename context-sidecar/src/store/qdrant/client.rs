@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chassis::{clock, tls::Roots};
 use context_core::scope::Collection;
 use reqwest::{Client, Method, StatusCode, Url, header, redirect::Policy, retry};
@@ -145,7 +146,8 @@ impl Server {
         path: &[&str],
         does: Does,
         body: Option<Vec<u8>>,
-    ) -> Result<(StatusCode, Vec<u8>), Fault> {
+    ) -> Result<(StatusCode, Bytes), Fault> {
+        let body = body.map(Bytes::from);
         let may_again = does == Does::Read || method != Method::POST;
         let started = clock::now();
         let first = self.send_once(method.clone(), path, does, body.clone(), !may_again).await;
@@ -167,9 +169,9 @@ impl Server {
         method: Method,
         path: &[&str],
         does: Does,
-        body: Option<Vec<u8>>,
+        body: Option<Bytes>,
         replaces: bool,
-    ) -> Result<(StatusCode, Vec<u8>), Fault> {
+    ) -> Result<(StatusCode, Bytes), Fault> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -195,22 +197,36 @@ impl Server {
         let unreached = |error: reqwest::Error| unreached(&self.at, &error.without_url());
         // A connection that stood for a while may be gone, as after a restart: that is found out by using it. Asking once
         // more is safe, since whatever is asked here does the same when it is done twice.
-        let again = request.try_clone().filter(|_| replaces);
+        let again = if replaces { request.try_clone() } else { None };
         let mut answer = match (request.send().await, again) {
             (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
             (sent, _) => sent,
         }
         .map_err(unreached)?;
         let status = answer.status();
-        let mut bytes = Vec::new();
-        while let Some(more) = answer.chunk().await.map_err(unreached)? {
-            if bytes.len() + more.len() > LARGEST {
-                let at = &self.at;
-                return Err(Fault::Unavailable(format!("{at} answers more than {} MiB: ask for less", LARGEST >> 20)));
-            }
-            bytes.extend_from_slice(&more);
+        let too_large = || {
+            let at = &self.at;
+            Fault::Unavailable(format!("{at} answers more than {} MiB: ask for less", LARGEST >> 20))
+        };
+        // Most answers come in one piece, which is taken as it is.
+        let announced = usize::try_from(answer.content_length().unwrap_or_default()).unwrap_or(usize::MAX);
+        let mut pieces = answer.chunk().await.map_err(unreached)?.unwrap_or_default();
+        if pieces.len().max(announced) > LARGEST {
+            return Err(too_large());
         }
-        Ok((status, bytes))
+        let mut whole: Option<Vec<u8>> = None;
+        while let Some(more) = answer.chunk().await.map_err(unreached)? {
+            let whole = whole.get_or_insert_with(|| {
+                let mut whole = Vec::with_capacity(announced.max(pieces.len() + more.len()));
+                whole.extend_from_slice(&std::mem::take(&mut pieces));
+                whole
+            });
+            if whole.len() + more.len() > LARGEST {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&more);
+        }
+        Ok((status, whole.map_or(pieces, Bytes::from)))
     }
 
     /// Whether it counts words among the points of a filter, as it does from 1.19 on.

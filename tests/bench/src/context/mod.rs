@@ -81,6 +81,8 @@ pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
     if options.wants("speed") {
         speed::embedded(&stage, options.rounds, &mut report)?;
         speed::ingest(&stage, scifact.as_ref().map(|judged| &judged.documents[..]), &mut report)?;
+    }
+    if options.wants("speed") || options.wants("overhead") {
         match qdrant(&stage, &options)? {
             Some((_server, url)) => speed::overhead(&stage, url, options.rounds, &mut report)?,
             None => report.note(NO_QDRANT),

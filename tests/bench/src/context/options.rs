@@ -9,7 +9,7 @@ usage: bench context [--sidecar PATH] [--retrieval DIR] [--only WORDS] [--rounds
 
   --sidecar PATH    a release binary; without it `cargo build --release -p context-sidecar` makes one
   --retrieval DIR   where scifact, chunkeval and fake_qdrant.py are (../shared/retrieval)
-  --only WORDS      only some of: quality, qdrant, contexts, speed, size
+  --only WORDS      only some of: quality, qdrant, contexts, speed (of it: overhead), size
   --rounds N        how often each question is asked where time is measured (5)
 
 environment:
