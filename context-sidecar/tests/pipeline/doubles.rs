@@ -129,6 +129,8 @@ pub(crate) struct Shaky {
     vanish_always: AtomicBool,
     /// Of the next points that are put, only so many get there.
     pub(crate) halves: Mutex<Option<usize>>,
+    /// So much time is gone when it has said which chunks there are.
+    pub(crate) lag: Mutex<Duration>,
     _directory: Arc<TempDir>,
 }
 
@@ -153,6 +155,7 @@ impl Shaky {
             vanishing,
             vanish_always: AtomicBool::new(false),
             halves: Mutex::new(None),
+            lag: Mutex::default(),
             _directory: directory,
         }
     }
@@ -258,7 +261,10 @@ impl Store for Shaky {
     }
 
     async fn chunks(&self, scope: &Scope, documents: &[String], now: u64) -> Result<Vec<Point>, Fault> {
-        self.shaken("chunks", self.store.chunks(scope, documents, now)).await
+        let chunks = self.shaken("chunks", self.store.chunks(scope, documents, now)).await;
+        let lag = *self.lag.lock().unwrap();
+        std::thread::sleep(lag);
+        chunks
     }
 
     async fn documents(

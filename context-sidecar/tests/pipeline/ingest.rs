@@ -362,3 +362,19 @@ async fn two_versions_are_never_mixed() {
         }
     }
 }
+
+/// Cutting takes a thread that nobody can stop: it is not begun when there is nobody left to wait for it.
+#[tokio::test]
+async fn what_there_is_no_time_for_is_not_cut() {
+    let (store, embedder, scope) = (Shaky::new(), Embeds::new("m"), scope("a", "docs"));
+    let pipeline = hybrid(&store, &embedder);
+    put(&pipeline, &scope, vec![document("one", "Foxes.")]).await;
+    *store.lag.lock().unwrap() = Duration::from_secs(3);
+    let short = Call::until(clock::now() + Duration::from_secs(2));
+    let given = ["two", "three"].map(|id| Ok(document(id, "Hares.")));
+    let outcomes = pipeline.put(&scope, given.into(), None, &short).await.unwrap();
+    for item in outcomes {
+        let Outcome::Failed { kind, message } = item.outcome else { panic!("it was put in") };
+        assert!(kind == Kind::Late && message.contains("send fewer at once"), "{message}");
+    }
+}
