@@ -7,6 +7,8 @@
 //! fusion, `1 / (k + rank)` with ranks from 1 and k = 60, as in the paper.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::point::{Hit, PointId};
 
@@ -68,33 +70,57 @@ pub fn fuse(dense: Option<&[Hit]>, lexical: Option<&[Hit]>, how: &Fusion) -> (Ve
     };
     let legs = [&dense, &lexical];
     let spreads = legs.map(|leg| Spread::of(leg));
+    let [of_dense, of_lexical] = spreads;
     let have_one = legs.iter().zip(spreads).all(|(leg, spread)| leg.is_empty() || spread.is_some());
     let method = if have_one { how.method } else { Method::Rrf };
 
+    let of = |number: usize, rank: u32, hit: &Hit| {
+        let (spread, weight) = if number == 0 { (of_dense, how.dense) } else { (of_lexical, how.lexical) };
+        let worth = match (method, spread) {
+            (Method::Dbsf, Some(spread)) => spread.place(hit.score),
+            _ => 1.0 / (f64::from(how.k) + f64::from(rank)),
+        };
+        f64::from(weight) * worth
+    };
     let mut worth: Vec<(f64, Fused)> = Vec::with_capacity(dense.len() + lexical.len());
-    for (number, ((leg, spread), weight)) in legs.iter().zip(spreads).zip([how.dense, how.lexical]).enumerate() {
-        for (rank, hit) in (1_u32..).zip(leg.iter()) {
-            let worth_of_one = match (method, spread) {
-                (Method::Dbsf, Some(spread)) => spread.place(hit.score),
-                _ => 1.0 / (f64::from(how.k) + f64::from(rank)),
-            };
-            let (dense, lexical) = if number == 0 { (Some(hit.score), None) } else { (None, Some(hit.score)) };
-            worth.push((f64::from(weight) * worth_of_one, Fused { id: hit.id, score: 0.0, dense, lexical }));
+    let mut places: HashMap<PointId, usize, BuildHasherDefault<IdHasher>> = HashMap::default();
+    places.reserve(dense.len());
+    for (rank, hit) in (1..).zip(dense.iter()) {
+        places.insert(hit.id, worth.len());
+        worth.push((of(0, rank, hit), Fused { id: hit.id, score: 0.0, dense: Some(hit.score), lexical: None }));
+    }
+    for (rank, hit) in (1..).zip(lexical.iter()) {
+        let value = of(1, rank, hit);
+        match places.get(&hit.id).and_then(|place| worth.get_mut(*place)) {
+            Some((sum, both)) => {
+                *sum += value;
+                both.lexical = Some(hit.score);
+            }
+            None => worth.push((value, Fused { id: hit.id, score: 0.0, dense: None, lexical: Some(hit.score) })),
         }
     }
-    // What both have found stands side by side then, and is one.
-    worth.sort_unstable_by_key(|(_, hit)| (hit.id, hit.dense.is_none()));
-    worth.dedup_by(|(of_words, words), (score, hit)| {
-        let is_same = words.id == hit.id;
-        if is_same {
-            *score += *of_words;
-            hit.lexical = words.lexical;
-        }
-        is_same
-    });
-    // It is in the order of the ids, and stays so where the scores are the same.
-    worth.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    // Those that one leg has found are in order, and take little; this sort makes use of that.
+    worth.sort_by(|(one, of_one), (other, of_other)| other.total_cmp(one).then_with(|| of_one.id.cmp(&of_other.id)));
     (worth.into_iter().map(|(score, hit)| Fused { score: score as f32, ..hit }).collect(), Some(method))
+}
+
+/// An id is a hash already.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for eight in bytes.chunks(8) {
+            let number = eight.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+            self.0 = (self.0.rotate_left(29) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 fn alone(leg: &[Hit], scores: fn(f32) -> (Option<f32>, Option<f32>)) -> Vec<Fused> {
@@ -110,14 +136,14 @@ fn in_order(leg: &[Hit]) -> Cow<'_, [Hit]> {
     let order = |one: &Hit, other: &Hit| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id));
     let is_sorted =
         leg.is_sorted_by(|one, other| order(one, other).is_lt()) && leg.iter().all(|hit| hit.score.is_finite());
-    let mut ids: Vec<PointId> = leg.iter().map(|hit| hit.id).collect();
-    ids.sort_unstable();
-    if is_sorted && ids.is_sorted_by(|one, other| one < other) {
+    let mut seen: HashSet<PointId, BuildHasherDefault<IdHasher>> = HashSet::default();
+    seen.reserve(leg.len());
+    if is_sorted && leg.iter().all(|hit| seen.insert(hit.id)) {
         return Cow::Borrowed(leg);
     }
     let mut leg: Vec<Hit> = leg.iter().copied().filter(|hit| hit.score.is_finite()).collect();
     leg.sort_by(order);
-    let mut seen = std::collections::HashSet::with_capacity(leg.len());
+    seen.clear();
     leg.retain(|hit| seen.insert(hit.id));
     Cow::Owned(leg)
 }
@@ -263,7 +289,7 @@ mod tests {
         /// Scores of a leg that are twice as high, or higher by one, fuse the same.
         #[test]
         fn what_a_leg_counts_in_does_not_matter(dense in prop::collection::hash_map(0_u128..50, 0_u16..1000, 3..30), lexical in prop::collection::hash_map(0_u128..50, 0_u16..1000, 3..30)) {
-            let leg = |of: &std::collections::HashMap<u128, u16>, by: f32, and: f32| -> Vec<Hit> {
+            let leg = |of: &HashMap<u128, u16>, by: f32, and: f32| -> Vec<Hit> {
                 of.iter().map(|(number, score)| Hit { id: id(*number), score: f32::from(*score) * by + and }).collect()
             };
             let one = fuse(Some(&leg(&dense, 1.0, 0.0)), Some(&leg(&lexical, 1.0, 0.0)), &Fusion::default()).0;

@@ -25,7 +25,7 @@ pub struct Scores {
     pub dense: Option<f32>,
     /// BM25.
     pub lexical: Option<f32>,
-    /// Both, fused.
+    /// Both, fused; `None` where one leg was searched.
     pub fused: Option<f32>,
     /// By the reranker.
     pub rerank: Option<f32>,
@@ -137,24 +137,25 @@ pub enum Expand {
 /// document says in two places stays: each is a place to cite, and around each is something else.
 #[must_use]
 pub fn dedupe(mut passages: Vec<Passage>) -> Vec<Passage> {
-    let stays: Vec<bool> = {
+    let mut stays = vec![true; passages.len()];
+    {
         // Most texts differ in how long they are, or in how they begin: the rest is looked at only where these are the same.
-        let mut seen: HashMap<(usize, &[u8]), Vec<&Chunk>> = HashMap::with_capacity(passages.len());
-        let stays = |passage| {
+        let key = |(rank, passage)| {
             let Passage { chunk, .. }: &Passage = passage;
-            let chunk: &Chunk = chunk;
             let text = chunk.text.trim();
-            let alike = seen.entry((text.len(), text.as_bytes().get(..24).unwrap_or_default())).or_default();
-            match alike.iter().find(|other| other.text.trim() == text) {
-                Some(first) => first.document_id == chunk.document_id,
-                None => {
-                    alike.push(chunk);
-                    true
-                }
-            }
+            let begins = text.bytes().take(8).fold(0_u64, |begins, byte| begins << 8 | u64::from(byte));
+            ((text.len(), begins), rank, text, chunk.document_id.as_str())
         };
-        passages.iter().map(stays).collect()
-    };
+        let mut all: Vec<_> = passages.iter().enumerate().map(key).collect();
+        all.sort_unstable_by_key(|(key, rank, ..)| (*key, *rank));
+        for alike in all.chunk_by(|(one, ..), (other, ..)| one == other).filter(|alike| alike.len() > 1) {
+            let mut first: HashMap<&str, &str> = HashMap::with_capacity(alike.len());
+            for (_, rank, text, document) in alike {
+                let is_first = *first.entry(text).or_insert(document) == *document;
+                stays.get_mut(*rank).into_iter().for_each(|stays| *stays = is_first);
+            }
+        }
+    }
     let mut stays = stays.into_iter();
     passages.retain(|_| stays.next().unwrap_or(true));
     passages

@@ -240,8 +240,8 @@ mod tests {
             }
 
             fn add(&mut self, passage: &Passage) -> bool {
-                let all = self.2.iter().cloned().enumerate();
-                let (touched, mut pieces): (Vec<_>, Vec<_>) = all.partition(|(_, piece)| piece.touches(passage));
+                let (touched, mut pieces): (Vec<_>, Vec<_>) =
+                    self.2.iter().cloned().enumerate().partition(|(_, piece)| piece.touches(passage));
                 match touched.split_first() {
                     None => pieces.push((self.2.len(), passage.clone())),
                     Some(((first, piece), others)) => {

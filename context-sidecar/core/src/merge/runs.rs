@@ -1,7 +1,7 @@
 //! Runs of a document: pieces that touch each other, put together.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Passage;
@@ -20,6 +20,11 @@ struct Run<'c> {
 
 /// Puts together what touches each other, and leaves out what has nothing in it that was found.
 pub(super) fn assemble(mut passages: Vec<Passage>, around: &[&Chunk]) -> Vec<Passage> {
+    let mut documents: HashSet<&str> = HashSet::with_capacity(passages.len());
+    if around.is_empty() && passages.iter().all(|passage| documents.insert(&passage.chunk.document_id)) {
+        // One of each document.
+        return passages;
+    }
     let mut grown: HashMap<usize, (Option<String>, Span, Vec<u32>)> = HashMap::with_capacity(passages.len());
     for run in runs(&passages, around) {
         let Some(best) = run.best else { continue };
