@@ -21,7 +21,8 @@ use crate::{
 };
 
 /// What is so for each who asks the same, and not because something is down.
-const LASTING: [&str; 6] = ["budget", "freshness", "fusion.weights", "min_score.dense", "min_score.lexical", "mmr"];
+const LASTING: [&str; 7] =
+    ["budget", "freshness", "fusion.weights", "min_score.dense", "min_score.lexical", "min_score.rerank", "mmr"];
 
 /// The whole of what is asked.
 pub(super) struct Asked<'a> {
