@@ -170,7 +170,9 @@ pub(crate) struct Answer {
     /// By what was searched in the end.
     mode: crate::wishes::Mode,
     /// What could not be done: `dense` (there was no vector: it is by words alone), `rerank` (the order is that of the
-    /// fusion), `cache_only` (the store is down, or the embedder: this is what was answered before).
+    /// fusion), `cache_only` (the store is down, or the embedder: this is what was answered before), `budget` (nothing of what
+    /// was found fits into `max_tokens`); and wishes that could not be heeded: `min_score.dense`, `min_score.lexical`,
+    /// `min_score.rerank`, `fusion.weights`, `mmr`, `freshness`.
     degraded: Vec<String>,
     /// Where the store is down and this is what was found before.
     stale: Option<Stale>,
@@ -195,7 +197,9 @@ pub(crate) struct WithContext {
     /// By what was searched in the end.
     mode: crate::wishes::Mode,
     /// What could not be done: `dense` (there was no vector: it is by words alone), `rerank` (the order is that of the
-    /// fusion), `cache_only` (the store is down, or the embedder: this is what was answered before).
+    /// fusion), `cache_only` (the store is down, or the embedder: this is what was answered before), `budget` (nothing of what
+    /// was found fits into `max_tokens`); and wishes that could not be heeded: `min_score.dense`, `min_score.lexical`,
+    /// `min_score.rerank`, `fusion.weights`, `mmr`, `freshness`.
     degraded: Vec<String>,
     /// Where the store is down and this is what was found before.
     stale: Option<Stale>,
@@ -258,7 +262,7 @@ pub(crate) struct Scores {
     /// BM25.
     #[schemars(required, extend("type" = ["number", "null"]))]
     lexical: Option<f32>,
-    /// Both, fused.
+    /// Both, fused; null where one leg was searched.
     #[schemars(required, extend("type" = ["number", "null"]))]
     fused: Option<f32>,
     /// By the reranker.

@@ -287,9 +287,7 @@ async fn find(app: &App, tenant: Tenant, given: Value, call: Call) -> Result<Cal
     let text = answer.context.as_ref().map(|context| context.text.clone()).filter(|text| !text.is_empty());
     let text = text.unwrap_or_else(|| match answer.results.len() {
         0 => "Nothing was found.".to_owned(),
-        found => {
-            format!("{found} passages were found, and not even a part of one fits: ask again with more max_tokens.")
-        }
+        found => format!("Found: {found}. Not even a part of one passage fits: ask again with more max_tokens."),
     });
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
     result.structured_content = as_it_is_written(&*answer);

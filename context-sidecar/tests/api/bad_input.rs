@@ -47,6 +47,8 @@ async fn a_question_that_makes_no_sense() {
         (r#"{"query": "a", "mmr": 1e999}"#.to_owned(), 400, "", "too large"),
         (with(json!({"mmr": 2})), 400, "mmr", "0 to 1"),
         (with(json!({"min_score": {"dense": 1e300}})), 400, "min_score.dense", "too large"),
+        (with(json!({"mode": "lexical", "min_score": {"dense": 0.3}})), 400, "min_score.dense", "not searched"),
+        (with(json!({"rerank": false, "min_score": {"rerank": 0.3}})), 400, "min_score.rerank", "needs a reranker"),
         (with(json!({"mode": "magic"})), 400, "mode", "hybrid, dense, lexical"),
         (with(json!({"fusion": {"method": "sum"}})), 400, "fusion.method", "dbsf"),
         (with(json!({"fusion": {"weights": {"dense": -1}}})), 400, "fusion.weights.dense", "0 or more"),

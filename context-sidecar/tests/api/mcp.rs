@@ -61,6 +61,20 @@ async fn a_model_is_told_what_it_does_wrong() {
     assert!(call(&sidecar, "context-store", json!({"text": "x"})).await["error"].is_object());
 }
 
+/// To say that nothing was found would be a lie.
+#[tokio::test]
+async fn where_nothing_fits_it_is_not_said_that_nothing_was_found() {
+    let sidecar = Sidecar::start("");
+    sidecar.put(&library()).await;
+    let text = async |arguments: Value| {
+        let found = call(&sidecar, "context-find", arguments).await;
+        found["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    };
+    let little = text(json!({"query": "cats", "max_tokens": 5})).await;
+    assert!(little.starts_with("Found: 1. ") && little.contains("max_tokens"), "{little}");
+    assert_eq!(text(json!({"query": "zeppelins", "max_tokens": 5})).await, "Nothing was found.");
+}
+
 #[tokio::test]
 async fn a_web_page_is_refused() {
     let sidecar = Sidecar::start("");
