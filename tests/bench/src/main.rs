@@ -41,20 +41,21 @@ mod upstream;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::Parser as _;
+
+use crate::options::{Another, Cli};
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let played = match words.split_first() {
         Some((part, rest)) if part == "pinned" => child::become_pinned(rest),
         Some((part, rest)) if part == "upstream" => upstream::play(rest),
         Some((part, rest)) if part == "load" => load::play(rest),
-        Some((part, rest)) if part == "loader" => loader::conduct(rest),
         Some((part, rest)) if part == "files" => loader::play_files(rest),
         Some((part, rest)) if part == "timed" => loader::play_timed(rest),
-        Some((part, rest)) if part == "context" => context::conduct(rest),
         Some((part, rest)) if part == "vectors" => context::play_vectors(rest),
         Some((part, rest)) if part == "replay" => context::play_replay(rest),
-        Some((part, _)) if part == "--help" || part == "-h" => say(options::USAGE),
-        _ => options::Options::read(&words).and_then(|options| run::conduct(&options)),
+        _ => conduct(&Cli::parse()),
     };
     match played {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +63,14 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "bench: {why:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn conduct(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.another {
+        None => run::conduct(&cli.ambassador),
+        Some(Another::Loader(options)) => loader::conduct(options),
+        Some(Another::Context(options)) => context::conduct(options),
     }
 }
 

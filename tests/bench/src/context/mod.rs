@@ -22,7 +22,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use self::collections::Judged;
-use self::options::Options;
+pub(crate) use self::options::{ENVIRONMENT, Options};
 use self::quality::Rankings;
 use self::report::Report;
 use self::sidecar::{Setup, Stage};
@@ -47,11 +47,7 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')";
 
-pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
-    if words.iter().any(|word| word == "--help" || word == "-h") {
-        return crate::say(options::USAGE);
-    }
-    let options = Options::read(words)?;
+pub(crate) fn conduct(options: &Options) -> anyhow::Result<()> {
     let program = sidecar::find(options.sidecar.as_deref())?;
     let cores = Cores::choose()?;
     give_up_after(PATIENCE);
@@ -71,11 +67,11 @@ pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
     if let Some(judged) = &scifact {
         let rankings = options.wants("quality").then(|| embedded_quality(&stage, judged, &mut report)).transpose()?;
         if options.wants("qdrant") {
-            qdrant_quality(&stage, &options, judged, rankings.as_ref(), &mut report)?;
+            qdrant_quality(&stage, options, judged, rankings.as_ref(), &mut report)?;
         }
     }
     if options.wants("contexts") {
-        contexts(&stage, &options, &mut report)?;
+        contexts(&stage, options, &mut report)?;
     }
     drop(model);
     if options.wants("speed") {
@@ -83,7 +79,7 @@ pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
         speed::ingest(&stage, scifact.as_ref().map(|judged| &judged.documents[..]), &mut report)?;
     }
     if options.wants("speed") || options.wants("overhead") {
-        match qdrant(&stage, &options)? {
+        match qdrant(&stage, options)? {
             Some((_server, url)) => speed::overhead(&stage, url, options.rounds, &mut report)?,
             None => report.note(NO_QDRANT),
         }
@@ -133,6 +129,14 @@ fn qdrant(stage: &Stage, options: &Options) -> anyhow::Result<Option<(Option<Par
     Ok(Some((Some(part), format!("http://127.0.0.1:{port}"))))
 }
 
+/// What each store has to reach.
+fn tell(report: &mut Report, store: &str, hybrid: &quality::Scores, lexical: &quality::Scores) {
+    report.at_least(format!("SciFact, {store}, hybrid: nDCG@10"), hybrid.ndcg, 0.72, 4);
+    report.say("… recall@10", format!("{:.4}", hybrid.recall));
+    report.at_least("… lexical: nDCG@10", lexical.ndcg, 0.67, 4);
+    report.say("… recall@10", format!("{:.4}", lexical.recall));
+}
+
 fn embedded_quality(stage: &Stage, judged: &Judged, report: &mut Report) -> anyhow::Result<[Rankings; 2]> {
     let setup = Setup { store: "scifact", model: Some(MODEL), remembers: true };
     let mut sidecar = stage.start(setup)?;
@@ -144,10 +148,7 @@ fn embedded_quality(stage: &Stage, judged: &Judged, report: &mut Report) -> anyh
     let hybrid = quality::judge(&mut sidecar, judged, "hybrid")?;
     let dense = quality::judge(&mut sidecar, judged, "dense")?;
     let lexical = quality::judge(&mut sidecar, judged, "lexical")?;
-    report.at_least("SciFact, embedded store, hybrid: nDCG@10", hybrid.ndcg, 0.72, 4);
-    report.say("… recall@10", format!("{:.4}", hybrid.recall));
-    report.at_least("… lexical: nDCG@10", lexical.ndcg, 0.67, 4);
-    report.say("… recall@10", format!("{:.4}", lexical.recall));
+    tell(report, "embedded store", &hybrid, &lexical);
     report.say("… dense alone: nDCG@10", format!("{:.4}", dense.ndcg));
     report.below(format!("resident with SciFact ({chunks} chunks with vectors) in the store"), opened, "MiB", 50.0);
     report.say("… after 900 questions, all remembered", format!("{:.1} MiB", sidecar.rss_mib()));
@@ -173,10 +174,7 @@ fn qdrant_quality(
     sidecar.put("bench-scifact", &judged.documents)?;
     let hybrid = quality::judge(&mut sidecar, judged, "hybrid")?;
     let lexical = quality::judge(&mut sidecar, judged, "lexical")?;
-    report.at_least("SciFact, Qdrant, hybrid: nDCG@10", hybrid.ndcg, 0.72, 4);
-    report.say("… recall@10", format!("{:.4}", hybrid.recall));
-    report.at_least("… lexical: nDCG@10", lexical.ndcg, 0.67, 4);
-    report.say("… recall@10", format!("{:.4}", lexical.recall));
+    tell(report, "Qdrant", &hybrid, &lexical);
     if let Some([by_both, by_words]) = embedded {
         for (mode, one, other) in [("hybrid", by_both, &hybrid.rankings), ("lexical", by_words, &lexical.rankings)] {
             let same = one.iter().zip(other).filter(|(one, other)| one == other).count();

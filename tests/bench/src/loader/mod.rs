@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use self::options::Options;
+pub(crate) use self::options::Options;
 use self::programs::Stage;
 use self::report::Report;
 use self::scenes::{SCENES, Scene};
@@ -37,11 +37,7 @@ pub(crate) use timed::play as play_timed;
 /// No round of all programs over a scene takes longer, in seconds, on any machine that is worth measuring.
 const PATIENCE_S: u64 = 60;
 
-pub(crate) fn conduct(words: &[String]) -> anyhow::Result<()> {
-    if words.iter().any(|word| word == "--help" || word == "-h") {
-        return crate::say(options::USAGE);
-    }
-    let options = Options::read(words)?;
+pub(crate) fn conduct(options: &Options) -> anyhow::Result<()> {
     let loader = options.loader.as_ref().map_or_else(build, |path| Ok(path.clone()))?;
     let loader = loader.canonicalize().with_context(|| format!("no config-loader at {}", loader.display()))?;
     let cores = Cores::choose()?;
