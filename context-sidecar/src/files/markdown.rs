@@ -179,7 +179,7 @@ mod tests {
             ("[](x)y", "y"),
             ("[`code()`](x) <https://example.org>", "`code()` https://example.org"),
             ("a <!-- not\nthis --> b", "a  b"),
-            ("<!-- TODO:\n\nsecret -->\n\ntext", "text"),
+            ("<!-- for us:\n\nsecret -->\n\ntext", "text"),
             ("<div>\n<!-- x -->kept\n</div>", "<div>\nkept\n</div>"),
             ("```\n[x](y) <!-- z -->\n```", "```\n[x](y) <!-- z -->\n```"),
             (
