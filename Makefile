@@ -56,11 +56,11 @@ EMPTY_DIR = $(TARGET)/tmp/config
 IN_EMPTY_DIR = mkdir -p '$(EMPTY_DIR)' '$(TARGET)/tmp/kubernetes.io~empty-dir/config' && unshare -rm sh -c \
 	'mount --bind "$$0/kubernetes.io~empty-dir/config" "$$0/config" && exec "$$@"' '$(TARGET)/tmp'
 
-bench-loader: ## Measures the config-loader beside wget and curl (optimised build: takes a while).
+bench-loader: ## Measures the config-loader, as it ships, beside wget and curl (optimised build: takes a while).
 	@echo "Building with the release profile, which takes several minutes the first time."
-	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(HOST) -p config-loader
+	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile small --locked --target $(HOST) -p config-loader
 	@$(CARGO) build --release -p bench
-	@$(IN_EMPTY_DIR) '$(TARGET)/release/bench' loader --loader '$(TARGET)/$(HOST)/release/config-loader' --folder '$(EMPTY_DIR)'
+	@$(IN_EMPTY_DIR) '$(TARGET)/release/bench' loader --loader '$(TARGET)/$(HOST)/small/config-loader' --folder '$(EMPTY_DIR)'
 
 bench-context: ## Measures how good, how fast and how large the context-sidecar is (optimised build: takes a while).
 	@echo "Building with the release profile, which takes several minutes the first time."

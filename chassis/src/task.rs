@@ -76,7 +76,19 @@ async fn watched<F: Future>(future: F, spawner: &'static Location<'static>) -> F
 ///
 /// When the runtime cannot be built.
 pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
-    let runtime = runtime()?;
+    run(runtime()?, future)
+}
+
+/// The same on this thread alone, for a process that lives for some milliseconds, of which threads would be a part.
+///
+/// # Errors
+///
+/// When the runtime cannot be built.
+pub fn block_on_this_thread<F: Future>(future: F) -> io::Result<F::Output> {
+    run(Builder::new_current_thread().enable_all().build()?, future)
+}
+
+fn run<F: Future>(runtime: Runtime, future: F) -> io::Result<F::Output> {
     let output = runtime.block_on(future);
     runtime.shutdown_timeout(LEFTOVERS);
     Ok(output)
@@ -90,6 +102,9 @@ mod tests {
     fn a_task_returns_its_value() {
         let value = block_on(async { spawn(async { 7 }).await }).unwrap();
         assert_eq!(value.unwrap(), 7);
+        let here = thread::current().id();
+        let there = block_on_this_thread(async { spawn(async { thread::current().id() }).await }).unwrap();
+        assert_eq!(there.unwrap(), here);
     }
 
     #[test]

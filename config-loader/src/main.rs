@@ -155,7 +155,7 @@ fn load(settings: &Settings, world: &World<'_>, log: &Path, people: bool) -> Res
 
 /// Keeps what was good for a worse day. The set is published: nothing that goes wrong here is a failure.
 fn keep(cache: &Cache, gathered: &Gathered, moment: Moment) {
-    if let Err(error) = task::block_on(cache.save(gathered, moment.unix)) {
+    if let Err(error) = task::block_on_this_thread(cache.save(gathered, moment.unix)) {
         tracing::warn!(%error, "this set is good, and could not be kept");
     }
 }
@@ -170,7 +170,7 @@ fn assembled(settings: &Settings, world: &World<'_>) -> Result<Set, Vec<Failed>>
 }
 
 fn finished<T>(work: impl Future<Output = Result<T, Vec<Failed>>>) -> Result<T, Vec<Failed>> {
-    task::block_on(work).map_err(broken)?
+    task::block_on_this_thread(work).map_err(broken)?
 }
 
 fn watch(world: &World<'_>, log: Option<&Path>, people: bool) -> Result<Watch, Vec<Failed>> {
